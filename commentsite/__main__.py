@@ -1,0 +1,5 @@
+"""`python -m commentsite` is the `commentsite` command."""
+
+from .cli import main
+
+main()

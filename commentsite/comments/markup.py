@@ -1,0 +1,34 @@
+"""Text of comments made into HTML, and their times into words."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from zoneinfo import ZoneInfo
+
+from flask import current_app
+from markupsafe import Markup, escape
+
+from ..clock import format_timestamp, zone_label
+
+
+def paragraphs_html(text: str) -> Markup:
+    """Return plain `text` as escaped paragraphs: blank lines part them, line breaks stay."""
+    paragraphs = re.split(r"\n(?:[^\S\n]*\n)+", text.strip("\n"))
+    break_html = Markup("<br>")
+    return Markup("\n").join(
+        Markup('<p dir="auto">{}</p>').format(break_html.join(map(escape, paragraph.split("\n"))))
+        for paragraph in paragraphs
+    )
+
+
+def time_html(moment: datetime) -> Markup:
+    """Return the `time` element of a moment in the site's zone, and the zone's name unless the pattern writes it."""
+    zone = ZoneInfo(current_app.config["TIMEZONE"])
+    pattern = current_app.config["TIMESTAMP_FORMAT"]
+    element = Markup('<time datetime="{}">{}</time>').format(
+        moment.astimezone(timezone.utc).isoformat(timespec="seconds"), format_timestamp(moment, zone, pattern)
+    )
+    if re.search(r"%[-_0^#]?[zZ]", pattern):
+        return element
+    return element + Markup(' <span class="zone">{}</span>').format(zone_label(moment, zone))

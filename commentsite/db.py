@@ -1,0 +1,189 @@
+"""The database: base class, types, engines set up for each kind, and the one place where a write is tried again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any, ClassVar, TypeVar
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, scoped_session
+from sqlalchemy.orm import registry as Registry  # noqa: N812
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from .clock import pause, seconds_running
+from .config import MIGRATIONS_DIR
+
+Result = TypeVar("Result")
+
+# No name for primary keys: MySQL calls each PRIMARY, and the tutorial's SQLite tables left theirs unnamed.
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+}
+
+SQLITE_WAIT_SECONDS = 30
+MYSQL_CONNECT_SECONDS = 5
+MYSQL_ANSWER_SECONDS = 30
+MYSQL_LOCK_SECONDS = 10
+MYSQL_RECYCLE_SECONDS = 280  # PythonAnywhere cuts connections that were idle for 300 s
+
+RETRY_SECONDS = 8
+# MySQL and MariaDB errors that mean "not now": no server (2002, 2003, 2006, 2013, 1927, 4031, 1053),
+# lock wait and deadlock (1205, 1213), a Galera node or commit that refuses (1047, 1180), too many connections (1040).
+PASSING_MYSQL_ERRORS = frozenset({1040, 1047, 1053, 1180, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 4031})
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A moment: takes aware values only, keeps UTC to the microsecond on every database, gives aware UTC back."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "mysql":
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a moment needs its zone: {value!r}")
+        return value.astimezone(timezone.utc).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=timezone.utc)
+
+
+class Base(DeclarativeBase):
+    """The base of every table."""
+
+    registry: ClassVar[Registry] = Registry(
+        metadata=MetaData(naming_convention=NAMES), type_annotation_map={datetime: UTCDateTime}
+    )
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+migrate = Migrate(db=db, directory=MIGRATIONS_DIR, compare_type=True, compare_server_default=True)
+
+
+def init_app(app: Flask) -> None:
+    """Give `app` its engine, set up for the kind of database, and the `db` commands."""
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        **engine_options(make_url(app.config["SQLALCHEMY_DATABASE_URI"])),
+        **app.config.get("SQLALCHEMY_ENGINE_OPTIONS", {}),
+    }
+    db.init_app(app)
+    migrate.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+
+
+def engine_options(url: URL, *, answer_seconds: int | None = MYSQL_ANSWER_SECONDS) -> dict[str, Any]:
+    """Return what `create_engine` is to be given for `url`; `answer_seconds` bounds a statement on MySQL (None: no)."""
+    if url.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": SQLITE_WAIT_SECONDS}}
+    return {
+        "pool_pre_ping": True,
+        "pool_recycle": MYSQL_RECYCLE_SECONDS,
+        "connect_args": {
+            "charset": "utf8mb4",
+            "connect_timeout": MYSQL_CONNECT_SECONDS,
+            "read_timeout": answer_seconds,
+            "write_timeout": answer_seconds,
+            # TRADITIONAL is strict: what does not fit is an error, where MySQL would cut it short in silence.
+            "sql_mode": "TRADITIONAL",
+            "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {MYSQL_LOCK_SECONDS}",
+        },
+    }
+
+
+def migration_engine() -> Engine:
+    """Return a new engine for the app's database whose statements may take as long as a large table needs."""
+    url = db.engine.url
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        return db.engine
+    engine = create_engine(url, **engine_options(url, answer_seconds=None))
+    prepare_engine(engine)
+    return engine
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Have each connection of `engine` begin as the durability of a comment needs it."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own transactions begin late and not at all before DDL; ours begin in _begin_sqlite.
+    connection.isolation_level = None
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode not in ("wal", "memory"):
+        # Network file systems refuse WAL. EXTRA makes the old journal as safe against a power cut.
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = EXTRA")
+    else:
+        connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and then writes fails at once under other writers; a writer says so at BEGIN.
+    is_writing = connection.get_execution_options().get("is_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+
+def in_transaction(work: Callable[[scoped_session[Session]], Result]) -> Result:
+    """Run `work(session)` in one writing transaction, commit it and return what it returned.
+
+    A transaction refused for a passing reason (deadlock, lock wait, lost connection) is run again from
+    its beginning, for RETRY_SECONDS at most; then, and for any other reason, the error is raised.
+    A commit whose answer was lost may have happened: `work` must be such that a second run is refused by a key.
+    """
+    session = db.session
+    give_up = seconds_running() + RETRY_SECONDS
+    wait = 0.02
+    while True:
+        try:
+            session.rollback()
+            session.connection(execution_options={"is_writing": True})
+            result = work(session)
+            session.commit()
+            return result
+        except DBAPIError as error:
+            _discard(session)
+            if not is_passing(error) or seconds_running() + wait > give_up:
+                raise
+            pause(wait * random.uniform(0.5, 1.5))  # noqa: S311 - spreads out those who wait
+            wait = min(wait * 2, 1.0)
+        except BaseException:
+            _discard(session)
+            raise
+
+
+def _discard(session: scoped_session[Session]) -> None:
+    """Roll back, or where even that fails with the connection, let go of it."""
+    try:
+        session.rollback()
+    except DBAPIError:
+        session().invalidate()
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Say whether the database refused for a reason that may be gone in a moment."""
+    if error.connection_invalidated:
+        return True
+    reason = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return reason in PASSING_MYSQL_ERRORS or "database is locked" in str(reason)

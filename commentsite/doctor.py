@@ -1,0 +1,126 @@
+"""What the owner of a site wants to know is right: each check with its remedy."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import current_app
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
+
+from . import config
+from .db import db
+from .schema import schema_problem
+
+GUESSED_SECRETS = ("secret", "change", "password", "example", "0123456789")
+
+FOREIGN_TABLES = """
+SELECT table_name, table_collation, engine FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_name IN ('comments')
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of a check; `remedy` says what to do where it is not right."""
+
+    name: str
+    is_right: bool
+    detail: str
+    remedy: str = ""
+
+
+def settings_findings() -> list[Finding]:
+    """Return one finding for all settings, or one for each that cannot work. Needs no app."""
+    settings, problems = config.check(config.environment())
+    remedy = "Correct it in the environment or in .env; .env.example describes every setting."
+    if problems:
+        return [Finding("settings", False, problem, remedy) for problem in problems]
+    return [Finding("settings", True, f"{len(settings)} settings are right")]
+
+
+def app_findings() -> Iterator[Finding]:
+    """Yield the findings about the current app, its files and its database."""
+    yield Finding("time zone", True, f"{current_app.config['TIMEZONE']} is known")
+    yield _secret()
+    yield _data_dir(current_app.config["DATA_DIR"])
+    try:
+        yield from _database()
+    except (SQLAlchemyError, NoFreeConnection) as problem:
+        reason = getattr(problem, "orig", None) or problem
+        yield Finding(
+            "database",
+            False,
+            f"does not answer: {reason}",
+            "Start it, or correct COMMENTSITE_DATABASE_URL or _MYSQL_*.",
+        )
+
+
+def _secret() -> Finding:
+    secret = current_app.config["SECRET_KEY"]
+    remedy = 'Make one with: python3 -c "import secrets; print(secrets.token_hex(32))" and set COMMENTSITE_SECRET_KEY.'
+    if (
+        len(secret) < config.MIN_SECRET_CHARS
+        or len(set(secret)) < 8
+        or any(g in secret.lower() for g in GUESSED_SECRETS)
+    ):
+        return Finding("secret key", False, "is easy to guess", remedy)
+    file = current_app.config["DATA_DIR"] / "secret_key"
+    if file.exists() and os.name == "posix" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return Finding("secret key", False, f"{file} can be read by others", f"Type: chmod 600 {file}")
+    return Finding("secret key", True, "is long and kept from others")
+
+
+def _data_dir(folder: Path) -> Finding:
+    if not folder.exists():
+        return Finding("data folder", True, f"{folder} is not needed with this database")
+    if os.access(folder, os.W_OK | os.X_OK):
+        return Finding("data folder", True, f"{folder} can be written")
+    return Finding(
+        "data folder",
+        False,
+        f"{folder} cannot be written",
+        "Give it to the user the site runs as, or set COMMENTSITE_DATA_DIR.",
+    )
+
+
+def _database() -> Iterator[Finding]:
+    with db.engine.connect() as connection:
+        yield Finding("database", True, f"{connection.engine.url.render_as_string(hide_password=True)} answers")
+        yield from (_sqlite if connection.dialect.name == "sqlite" else _mysql)(connection)
+    problem = schema_problem()
+    yield Finding("schema", problem is None, problem or "is at head", "Do what it says, then restart the site.")
+
+
+def _sqlite(connection: Connection) -> Iterator[Finding]:
+    mode = connection.execute(text("PRAGMA journal_mode")).scalar_one()
+    level = connection.execute(text("PRAGMA synchronous")).scalar_one()
+    yield Finding(
+        "durability",
+        (mode == "wal" and level >= 2) or level >= 3,
+        f"journal mode {mode}, synchronous {level}",
+        "Put the data folder on a disk of this machine; network file systems lose comments.",
+    )
+
+
+def _mysql(connection: Connection) -> Iterator[Finding]:
+    charset, mode = connection.execute(text("SELECT @@character_set_connection, @@sql_mode")).one()
+    yield Finding(
+        "connection", charset == "utf8mb4", f"speaks {charset}", "Remove charset= from COMMENTSITE_DATABASE_URL."
+    )
+    yield Finding(
+        "strict mode", "STRICT" in mode, "is on" if "STRICT" in mode else "is off", "Remove sql_mode= from the URL."
+    )
+    for table, collation, engine in connection.execute(text(FOREIGN_TABLES)):
+        yield Finding(
+            f"table {table}",
+            collation.startswith("utf8mb4") and engine == "InnoDB",
+            f"is {collation} in {engine}",
+            f"Type in the MySQL console: ALTER TABLE {table} ENGINE=InnoDB, CONVERT TO CHARACTER SET utf8mb4;",
+        )

@@ -1,0 +1,174 @@
+"""What can go wrong, as kinds with a status, and the one handler that answers for all of them.
+
+A browser gets a page, with what was typed kept in a form to be sent again; a program gets
+`application/problem+json` (RFC 9457). No answer carries a traceback.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.http import HTTP_STATUS_CODES
+
+RETRY_AFTER_SECONDS = 5
+
+# NUL and the other controls, lone surrogates and the two code points that no text format carries.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+Answer: TypeAlias = Response
+
+
+class SiteError(Exception):
+    """A condition that the visitor is told about: `title` says what, `detail` what to do."""
+
+    status = 500
+    title = "Something went wrong"
+
+    def __init__(self, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.fields: dict[str, str] = {}
+
+
+class InvalidInput(SiteError):
+    """Input of the wrong shape; `fields` has one message for each field at fault."""
+
+    status = 422
+    title = "Not posted yet"
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(" ".join(fields.values()))
+        self.fields = dict(fields)
+
+
+class BadAddress(InvalidInput):
+    """The query part of an address is not one that this site makes."""
+
+    title = "This address is not right"
+
+
+class NotFound(SiteError):
+    status = 404
+    title = "Not found"
+
+
+class NotAllowed(SiteError):
+    status = 403
+    title = "Not allowed"
+
+
+class WrongContentType(SiteError):
+    status = 415
+    title = "Not posted: wrong content type"
+
+
+class Unavailable(SiteError):
+    """The site cannot answer now; the answer says when to come back."""
+
+    status = 503
+    title = "Back in a moment"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
+
+
+# What to say of the statuses that werkzeug raises by itself.
+DETAILS = {
+    400: "The request could not be read. Go back and try again.",
+    404: "There is no page at this address.",
+    405: "This address does not take requests of this kind.",
+    413: "That is more than this site takes at once, so it was not read. Go back: your browser still has your text. "
+    "Shorten it and send it again.",
+    500: "The fault is ours and has been written down. Nothing that was posted before is lost.",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error of `app` from here."""
+    app.extensions["commentsite.forms"] = {}
+    app.register_error_handler(SiteError, answer_site_error)
+    app.register_error_handler(HTTPException, answer_http_exception)
+    for away in (OperationalError, InterfaceError, NoFreeConnection):
+        app.register_error_handler(away, answer_database_away)
+
+
+def keep_typed(app: Flask, endpoint: str, template: str) -> None:
+    """Have error answers to `endpoint` include `template`: its form, filled with what was typed.
+
+    The template is given `typed`, a mapping of field to text, and `fields`, of field to message.
+    """
+    app.extensions["commentsite.forms"][endpoint] = template
+
+
+def answer_site_error(error: SiteError) -> Answer:
+    return _answer(error.status, error.title, error.detail, fields=error.fields, headers=error.headers)
+
+
+def answer_http_exception(error: HTTPException) -> Answer:
+    status = error.code or 500
+    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    is_fault = isinstance(error, InternalServerError)  # its description may say what went wrong inside
+    detail = DETAILS[500] if is_fault else DETAILS.get(status, str(error.description))
+    return _answer(status, HTTP_STATUS_CODES.get(status, SiteError.title), detail, headers=headers)
+
+
+def answer_database_away(error: OperationalError | InterfaceError | NoFreeConnection) -> Answer:
+    """Answer 503 for a database that cannot be asked now, with one line in the log."""
+    reason = getattr(error, "orig", None) or error
+    current_app.logger.error("database away: %s %s: %s", request.method, request.path, reason)
+    return answer_site_error(
+        Unavailable(
+            "The database does not answer just now. Send your comment again in a few seconds: it will not appear twice."
+            if request.method == "POST"
+            else "The database does not answer just now. Try again in a few seconds."
+        )
+    )
+
+
+def _answer(
+    status: int,
+    title: str,
+    detail: str,
+    *,
+    fields: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    fields = fields or {}
+    if wants_json():
+        response = jsonify(
+            {"type": "about:blank", "title": title, "status": status, "detail": detail, "errors": dict(fields)}
+        )
+        response.content_type = "application/problem+json"
+    else:
+        form = current_app.extensions["commentsite.forms"].get(request.endpoint) if request.method == "POST" else None
+        typed = typed_fields() if form else {}
+        response = make_response(
+            render_template("error.html", title=title, detail=detail, fields=fields, typed=typed, form=form)
+        )
+    response.status_code = status
+    response.headers.update(headers or {})
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def wants_json() -> bool:
+    """Say whether the request speaks JSON: it prefers it to HTML, or sent it."""
+    if request.is_json:
+        return True
+    best = request.accept_mimetypes.best_match(["text/html", "application/problem+json", "application/json"])
+    return best not in (None, "text/html")
+
+
+def typed_fields() -> dict[str, str]:
+    """Return what was typed into the form of this request, less what no page can carry; empty where it was not read."""
+    try:
+        return {name: UNPRINTABLE.sub("", value.replace("\r\n", "\n")) for name, value in request.form.items()}
+    except HTTPException:
+        return {}

@@ -1,0 +1,90 @@
+"""Whether the database's schema is the one this code was written for, and what to type where it is not."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from flask import Flask, current_app, request
+from sqlalchemy import inspect, text
+from sqlalchemy.engine import Connection
+
+from .clock import seconds_running
+from .config import MIGRATIONS_DIR
+from .db import db
+from .errors import Unavailable
+
+# How long a schema found to be right is taken to be right. One that was found wrong is asked for every time.
+TRUST_SECONDS = 1.0
+OPEN_ENDPOINTS = frozenset({None, "static", "health.healthz", "health.readyz", "health.favicon"})
+
+
+def init_app(app: Flask) -> None:
+    """Have `app` answer 503 while its database has another schema than its code."""
+    app.extensions["commentsite.schema_right_until"] = 0.0
+    app.before_request(refuse_other_schema)
+
+
+def refuse_other_schema() -> None:
+    """Raise Unavailable, naming the command to type, unless the schema is at the head of the migrations."""
+    if request.endpoint in OPEN_ENDPOINTS:
+        return
+    now = seconds_running()
+    if now < current_app.extensions["commentsite.schema_right_until"]:
+        return
+    problem = schema_problem()
+    if problem:
+        raise Unavailable(problem, retry_after_seconds=60)
+    current_app.extensions["commentsite.schema_right_until"] = now + TRUST_SECONDS
+
+
+def schema_problem() -> str | None:
+    """Return why the schema does not fit this code, and the command that mends it; None where it fits."""
+    with db.engine.connect() as connection:
+        current = current_revision(connection)
+        if current == head_revision():
+            return None
+        if current is None:
+            if inspect(connection).has_table("comments"):
+                return (
+                    "The database has a comments table but no schema version. If the tutorial's code made it, type: "
+                    "flask --app commentsite db stamp 0001, then: flask --app commentsite db upgrade"
+                )
+            return "The database has no tables yet. Type: flask --app commentsite db upgrade"
+    if current in known_revisions():
+        return (
+            f"The database has the older schema {current}, this program wants {head_revision()}. "
+            "Type: flask --app commentsite db upgrade"
+        )
+    return (
+        f"The database has the schema {current}, newer than this program, which knows {head_revision()}. "
+        "Bring the program up to date and restart it. Type: pip install --upgrade commentsite, "
+        "or in a checkout: git pull"
+    )
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision the database is stamped with, None where it never was."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS_DIR).replace("%", "%%"))
+    return ScriptDirectory.from_config(config)
+
+
+@cache
+def head_revision() -> str | None:
+    """Return the newest revision this code comes with, as it was when the process first asked."""
+    return _scripts().get_current_head()
+
+
+@cache
+def known_revisions() -> frozenset[str]:
+    """Return every revision this code comes with."""
+    return frozenset(script.revision for script in _scripts().walk_revisions())

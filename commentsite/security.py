@@ -1,0 +1,120 @@
+"""What keeps strangers out: where a post may come from, what a response forbids, who seems to be asking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv6Address, ip_address, ip_network
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from flask import Flask, Response, current_app, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from .errors import InvalidInput, NotAllowed, WrongContentType
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not `no-referrer`: with it a browser sends `Origin: null` with our own form.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Check every unsafe request of `app` for its origin and harden every response."""
+    hops = app.config["PROXY_HOPS"]
+    if hops:
+        # Host and prefix are not taken from headers: a proxy that does not set them passes on the visitor's own.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    app.before_request(refuse_other_sites)
+    app.after_request(add_headers)
+
+
+def refuse_other_sites() -> None:
+    """Raise NotAllowed for an unsafe request that a browser sent from another site.
+
+    The order is that of the Go standard library's CrossOriginProtection: `Sec-Fetch-Site` where the
+    browser sends it, else `Origin` against the host and the allowed origins. A request with neither
+    is not a browser's and carries no cookie of ours.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    origin = request.headers.get("Origin")
+    if origin in current_app.config["ALLOWED_ORIGINS"]:
+        return
+    fetch_site = request.headers.get("Sec-Fetch-Site")
+    if fetch_site is not None:
+        is_ours = fetch_site in ("same-origin", "none")
+    else:
+        is_ours = origin is None or host_of(origin) == request.host.lower()
+    if not is_ours:
+        raise NotAllowed(
+            "This was sent from a page of another site, so it was not stored. If you wrote it, check the text and "
+            "send it from here."
+        )
+
+
+def host_of(origin: str) -> str | None:
+    """Return host and port of an Origin header, lower case and without the scheme's own port; None if it has none."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        return None
+    if not parts.hostname:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return host if port in (None, {"http": 80, "https": 443}.get(parts.scheme)) else f"{host}:{port}"
+
+
+def add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def submitted_form() -> Mapping[str, str]:
+    """Return the fields of the form that was sent, the first value of each.
+
+    Raises WrongContentType for a body that is not a form, InvalidInput for one that is not UTF-8.
+    """
+    if request.mimetype not in FORM_TYPES:
+        raise WrongContentType("This address takes what its form sends: the fields of a form, not a file or JSON.")
+    body = request.get_data()  # kept by werkzeug, so that `request.form` can still be read
+    if request.mimetype == "application/x-www-form-urlencoded":
+        body = unquote_to_bytes(body)
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidInput(
+            {"content": "Some characters did not arrive as UTF-8 text. Check the text below and send it again."}
+        ) from None
+    return request.form.to_dict()
+
+
+def client_address() -> str:
+    """Return the address of the client, or its /64 network for IPv6; empty where it is not one.
+
+    Trusts as many `X-Forwarded-For` hops as PROXY_HOPS says, and no header where it says 0.
+    """
+    try:
+        address = ip_address(request.remote_addr or "")
+    except ValueError:
+        return ""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ip_network((address.packed, 64), strict=False))
+    return str(address)
+
+
+def sender_mark() -> str:
+    """Return what tells the sender of this request from others for a few minutes: address and browser."""
+    return f"{client_address()} {request.user_agent.string}"

@@ -1,0 +1,69 @@
+"""The server that `commentsite serve` starts: waitress, made to end without dropping an answer."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from waitress import create_server, wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer
+
+from .clock import seconds_running
+
+LOOP_SECONDS = 0.5
+FINISH_SECONDS = 10
+# Beyond this waitress refuses a body unread; up to it the app answers with a page.
+MAX_BODY_BYTES = 1024 * 1024
+
+
+class Server:
+    """A server listening on `host` and `port`. Raises OSError where it cannot."""
+
+    def __init__(self, app: Flask, host: str, port: int, threads: int) -> None:
+        self._sockets: dict[int, Any] = {}
+        self._stopping = False
+        self._server = create_server(
+            app,
+            map=self._sockets,
+            host=host,
+            port=port,
+            threads=threads,
+            ident="commentsite",
+            max_request_body_size=MAX_BODY_BYTES,
+            # Which forwarding headers to believe is decided in one place, by PROXY_HOPS.
+            clear_untrusted_proxy_headers=False,
+        )
+
+    @property
+    def port(self) -> int:
+        """The port listened on, also where 0 asked for any free one."""
+        return next(int(each.effective_port) for each in self._of_type(BaseWSGIServer))
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then finish and send the answers begun, for FINISH_SECONDS at most."""
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        while not self._stopping:
+            self._turn()
+        for listener in self._of_type(BaseWSGIServer):
+            wasyncore.dispatcher.close(listener)  # its own close() would also end the worker threads' way to wake us
+        give_up = seconds_running() + FINISH_SECONDS
+        while self._is_busy() and seconds_running() < give_up:
+            self._turn()
+        self._server.task_dispatcher.shutdown()
+        wasyncore.close_all(self._sockets)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _turn(self) -> None:
+        wasyncore.loop(timeout=LOOP_SECONDS, map=self._sockets, count=1)
+
+    def _is_busy(self) -> bool:
+        return any(channel.requests or channel.total_outbufs_len for channel in self._of_type(HTTPChannel))
+
+    def _of_type(self, kind: type[Any]) -> list[Any]:
+        return [each for each in self._sockets.values() if isinstance(each, kind)]
