@@ -37,7 +37,7 @@ cli.add_command(shell_command)
 cli.add_command(routes_command)
 
 
-@cli.command()
+@cli.command(with_appcontext=False)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="The port; 0 for any.")
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 64), help="How many requests at once.")
@@ -73,7 +73,7 @@ def config_group() -> None:
     """Look at the settings."""
 
 
-@config_group.command(name="check")
+@config_group.command(name="check", with_appcontext=False)
 def config_check() -> None:
     """Check every setting; name each that is wrong."""
     settings, problems = config.check(config.environment())
@@ -94,7 +94,7 @@ def _shown(name: str, value: object) -> str:
     return "" if value is None else str(value)
 
 
-@cli.command(name="doctor")
+@cli.command(name="doctor", with_appcontext=False)
 @pass_script_info
 def doctor_command(info: ScriptInfo) -> None:
     """Check settings, files and database; say what to do about what is wrong."""

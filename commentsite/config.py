@@ -63,9 +63,10 @@ def _timestamp_format(value: str) -> str:
     unknown = re.findall(r"%(?:[-_0^#]?[^aAwdbBmyYHIMpSfzZjUWcxXGuVDeFRTCghklnPrt%-]|-?$)", value)
     if unknown:
         raise ValueError(f"has {unknown[0]!r}, which is no strftime directive")
-    if not datetime(2017, 7, 7, 18, 47, tzinfo=timezone.utc).strftime(value).strip():
-        raise ValueError("writes nothing; the default is 'Posted %A, %d %B %Y at %H:%M'")
-    return _line(value)
+    written = datetime(2017, 7, 7, 18, 47, tzinfo=timezone.utc).strftime(value)
+    if not written.strip() or not written.isprintable():
+        raise ValueError("must write one line; the default is 'Posted %A, %d %B %Y at %H:%M'")
+    return value
 
 
 def _folder(value: str) -> Path:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TypeAlias
+from urllib.parse import parse_qsl
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 from werkzeug.http import HTTP_STATUS_CODES
 
 RETRY_AFTER_SECONDS = 5
 
 # NUL and the other controls, lone surrogates and the two code points that no text format carries.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-
-Answer: TypeAlias = Response
 
 
 class SiteError(Exception):
@@ -107,11 +105,13 @@ def keep_typed(app: Flask, endpoint: str, template: str) -> None:
     app.extensions["commentsite.forms"][endpoint] = template
 
 
-def answer_site_error(error: SiteError) -> Answer:
+def answer_site_error(error: SiteError) -> Response:
     return _answer(error.status, error.title, error.detail, fields=error.fields, headers=error.headers)
 
 
-def answer_http_exception(error: HTTPException) -> Answer:
+def answer_http_exception(error: HTTPException) -> Response:
+    if isinstance(error, SecurityError):  # the host is none of ours, so there is no address to link to
+        return Response("This site does not answer to that name.", 400, content_type="text/plain; charset=utf-8")
     status = error.code or 500
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     is_fault = isinstance(error, InternalServerError)  # its description may say what went wrong inside
@@ -119,7 +119,7 @@ def answer_http_exception(error: HTTPException) -> Answer:
     return _answer(status, HTTP_STATUS_CODES.get(status, SiteError.title), detail, headers=headers)
 
 
-def answer_database_away(error: OperationalError | InterfaceError | NoFreeConnection) -> Answer:
+def answer_database_away(error: OperationalError | InterfaceError | NoFreeConnection) -> Response:
     """Answer 503 for a database that cannot be asked now, with one line in the log."""
     reason = getattr(error, "orig", None) or error
     current_app.logger.error("database away: %s %s: %s", request.method, request.path, reason)
@@ -139,7 +139,7 @@ def _answer(
     *,
     fields: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> Answer:
+) -> Response:
     fields = fields or {}
     if wants_json():
         response = jsonify(
@@ -167,8 +167,16 @@ def wants_json() -> bool:
 
 
 def typed_fields() -> dict[str, str]:
-    """Return what was typed into the form of this request, less what no page can carry; empty where it was not read."""
+    """Return what was typed into the form of this request, less what no page can carry; empty where it was not read.
+
+    Bytes that are not UTF-8 come back as the replacement character, where werkzeug would drop the whole form.
+    """
     try:
-        return {name: UNPRINTABLE.sub("", value.replace("\r\n", "\n")) for name, value in request.form.items()}
+        if request.mimetype == "application/x-www-form-urlencoded":
+            body = request.get_data().decode("utf-8", "replace")
+            fields = dict(parse_qsl(body, keep_blank_values=True, errors="replace"))
+        else:
+            fields = request.form.to_dict()
     except HTTPException:
         return {}
+    return {name: UNPRINTABLE.sub("", value.replace("\r\n", "\n")) for name, value in fields.items()}

@@ -39,7 +39,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--database")
-        metafunc.parametrize("backend", ["sqlite", "mysql"] if chosen == "both" else [chosen], scope="session")
+        backends = ["sqlite", "mysql"] if chosen == "both" else [chosen]
+        marker = metafunc.definition.get_closest_marker("only_on")
+        if marker:
+            backends = [backend for backend in backends if backend in marker.args]
+        metafunc.parametrize("backend", backends, scope="session")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that must leave no lane out if any test was skipped, whatever skipped it."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--require-lanes") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +93,7 @@ def mysql_server(
         return
     if not MariaDB.is_installed():
         lane_missing("no mariadbd here: install Debian's mariadb-server, or name a server with --mysql-url")
-    server = MariaDB(tmp_path_factory.mktemp("my"))
+    server = MariaDB(tmp_path_factory.mktemp("my"), *MariaDB.NO_SYNC)
     server.start()
     yield server.url
     server.stop()

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pymysql
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
@@ -24,15 +24,17 @@ _numbers = itertools.count(1)
 class MariaDB:
     """A private `mariadbd` in `folder`, listening on a socket there and nowhere else."""
 
-    def __init__(self, folder: Path) -> None:
+    # For tests that do not ask what a power cut leaves: a database is made and dropped four times as fast.
+    NO_SYNC = ("--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0", "--sync-frm=0")
+
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self.options = options
         self.socket = folder / "s"
         self.process: subprocess.Popen[bytes] | None = None
-        subprocess.run(
-            ["mariadb-install-db", "--no-defaults", f"--datadir={folder / 'data'}", "--skip-test-db", "--auth-root-authentication-method=normal", *self._user()],
-            check=True,
-            capture_output=True,
-        )
+        command = ["mariadb-install-db", "--no-defaults", f"--datadir={folder / 'data'}", "--skip-test-db"]
+        command += ["--auth-root-authentication-method=normal", *self._user()]
+        subprocess.run(command, check=True, capture_output=True)
 
     @staticmethod
     def is_installed() -> bool:
@@ -47,7 +49,7 @@ class MariaDB:
         """Start the server and return when it answers."""
         command = ["mariadbd", "--no-defaults", f"--datadir={self.folder / 'data'}", f"--socket={self.socket}"]
         # The default set is latin1, as on old hosts: what needs more must ask for it.
-        command += ["--skip-networking", "--character-set-server=latin1", *self._user()]
+        command += ["--skip-networking", "--character-set-server=latin1", *self.options, *self._user()]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         give_up = time.monotonic() + START_SECONDS
@@ -55,7 +57,7 @@ class MariaDB:
             if time.monotonic() > give_up or self.process.poll() is not None:
                 raise RuntimeError(f"mariadbd did not start: {(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.05)
-        pymysql.connect(unix_socket=str(self.socket), user="root").close()
+        pymysql.connect(unix_socket=str(self.socket), user="root", ssl_disabled=True).close()
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End the server; with SIGKILL as if it had crashed."""
@@ -65,14 +67,25 @@ class MariaDB:
             self.process = None
             self.socket.unlink(missing_ok=True)
 
+    def make_database(self, name: str) -> URL:
+        """Make a database of the server's default character set, as an old host would, and return its URL."""
+        run_sql(self.url, f"CREATE DATABASE `{name}`")
+        return self.url.set(database=name)
+
     @staticmethod
     def _user() -> list[str]:
         return ["--user=root"] if os.geteuid() == 0 else []
 
 
+def open_engine(url: URL) -> Engine:
+    """Return an engine that keeps no connection open and knows nothing of the app's set-up."""
+    arguments = {"ssl_disabled": "unix_socket" in url.query} if url.get_backend_name() == "mysql" else {}
+    return create_engine(url, poolclass=NullPool, connect_args=arguments)
+
+
 def run_sql(url: URL, *statements: str) -> None:
     """Run statements on a connection of their own and commit."""
-    engine = create_engine(url, poolclass=NullPool)
+    engine = open_engine(url)
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(text(statement))
@@ -112,7 +125,7 @@ class MySQLDatabases:
         self._prefix = f"commentsite_test_{os.getpid()}"
         self._template = self.empty()
         upgrade(self._template)
-        engine = create_engine(self._template, poolclass=NullPool)
+        engine = open_engine(self._template)
         with engine.connect() as connection:
             self._tables = [row[0] for row in connection.execute(text("SHOW TABLES"))]
         engine.dispose()

@@ -1,0 +1,125 @@
+"""Posting, also many at once and while the database refuses."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from commentsite.comments import operations
+from commentsite.comments.forms import CommentDraft
+from commentsite.comments.models import Comment
+from commentsite.comments.operations import add_comments, post_comment
+from commentsite.comments.policy import DOUBLE_POST_MINUTES
+from commentsite.db import db
+from tests.factories import MOMENT
+
+WRITERS = 8
+
+
+def post(app: Flask, content: str, sender: str = "alice") -> int:
+    with app.app_context():
+        return post_comment(CommentDraft(content), sender=sender, secret="s").id
+
+
+def count(app: Flask) -> int:
+    with app.app_context():
+        return db.session.scalar(select(func.count()).select_from(Comment)) or 0
+
+
+def test_post_commits(app: Flask) -> None:
+    number = post(app, "Hello")
+    with app.app_context():
+        assert db.session.get_one(Comment, number).content == "Hello"
+
+
+def test_post_by_eight_at_once_stores_each_once(app: Flask) -> None:
+    with ThreadPoolExecutor(WRITERS) as pool:
+        numbers = list(pool.map(lambda n: post(app, f"comment {n}"), range(80)))
+    assert len(set(numbers)) == count(app) == 80
+
+
+def test_post_of_one_text_by_eight_at_once_stores_one(app: Flask) -> None:
+    barrier = threading.Barrier(WRITERS)
+
+    def post_with_the_others(_: int) -> int:
+        barrier.wait()
+        return post(app, "Once")
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for _ in range(5):
+            assert len(set(pool.map(post_with_the_others, range(WRITERS)))) == 1
+    assert count(app) == 1
+
+
+def test_post_after_the_window_is_another(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([MOMENT, MOMENT + timedelta(minutes=2 * DOUBLE_POST_MINUTES)])
+    monkeypatch.setattr(operations, "utc_now", lambda: next(moments))
+    assert post(app, "Again") != post(app, "Again")
+
+
+def test_post_across_the_border_of_a_window_is_one(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    border = MOMENT.replace(minute=40)  # a window of twenty minutes ends here, another is in its middle
+    moments = iter([border - timedelta(microseconds=1), border])
+    monkeypatch.setattr(operations, "utc_now", lambda: next(moments))
+    assert post(app, "Once") == post(app, "Once")
+
+
+def refuse_once(monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]) -> list[str]:
+    """Have the next flush fail with `error`; return a list that grows with each flush."""
+    flushes: list[str] = []
+    flush = db.session.flush
+
+    def flush_or_refuse() -> None:
+        flushes.append("flush")
+        if len(flushes) == 1:
+            raise error()
+        flush()
+
+    monkeypatch.setattr(db.session, "flush", flush_or_refuse)
+    return flushes
+
+
+@pytest.mark.parametrize("reason", [(1213, "Deadlock found"), (2013, "Lost connection"), ("database is locked",)])
+def test_post_refused_for_a_passing_reason_is_tried_again(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, reason: tuple[object, ...]
+) -> None:
+    flushes = refuse_once(monkeypatch, lambda: OperationalError("INSERT", {}, Exception(*reason)))
+    post(app, "Hello")
+    assert (len(flushes), count(app)) == (2, 1)
+
+
+def test_post_refused_for_another_reason_is_not_tried_again(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushes = refuse_once(monkeypatch, lambda: OperationalError("INSERT", {}, Exception(1142, "denied")))
+    with pytest.raises(OperationalError):
+        post(app, "Hello")
+    assert len(flushes) == 1
+
+
+def test_post_refused_for_ever_gives_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("commentsite.db.RETRY_SECONDS", 0.2)
+    locked = OperationalError("INSERT", {}, Exception("database is locked"))
+    monkeypatch.setattr(db.session, "flush", lambda: (_ for _ in ()).throw(locked))
+    with pytest.raises(OperationalError):
+        post(app, "Hello")
+    assert count(app) == 0
+
+
+def test_post_refused_by_a_key_that_nobody_has_says_so(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = IntegrityError("INSERT", {}, Exception("another constraint"))
+    monkeypatch.setattr(db.session, "flush", lambda: (_ for _ in ()).throw(broken))
+    with pytest.raises(IntegrityError):
+        post(app, "Hello")
+
+
+def test_add_comments_keeps_text_and_time(app: Flask) -> None:
+    with app.app_context():
+        add_comments([("one", MOMENT), ("two", MOMENT)])
+        rows = db.session.execute(select(Comment.content, Comment.posted, Comment.post_key)).all()
+    assert [tuple(row) for row in rows] == [("one", MOMENT, None), ("two", MOMENT, None)]

@@ -1,0 +1,117 @@
+"""How connections begin, and what is done when the database is away."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from commentsite.db import db, engine_options, in_transaction
+from tests.conftest import upgrade_to_head
+from tests.databases import MariaDB
+
+
+def scalar(app: Flask, sql: str) -> object:
+    with app.app_context():
+        return db.session.scalar(text(sql))
+
+
+@pytest.mark.only_on("sqlite")
+def test_sqlite_is_set_up_to_lose_nothing(app: Flask) -> None:
+    assert scalar(app, "PRAGMA journal_mode") == "wal"
+    assert scalar(app, "PRAGMA synchronous") == 2
+    assert scalar(app, "PRAGMA foreign_keys") == 1
+    assert scalar(app, "PRAGMA busy_timeout") == 30_000
+
+
+@pytest.mark.only_on("sqlite")
+def test_sqlite_readers_are_not_stopped_by_a_writer(app: Flask) -> None:
+    is_writing, may_end = threading.Event(), threading.Event()
+
+    def write() -> None:
+        def work(session: object) -> None:
+            is_writing.set()
+            may_end.wait(10)
+
+        with app.app_context():
+            in_transaction(work)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    is_writing.wait(10)
+    assert app.test_client().get("/").status_code == 200
+    may_end.set()
+    writer.join()
+
+
+@pytest.mark.only_on("mysql")
+def test_mysql_is_strict_and_in_utc(app: Flask) -> None:
+    assert "STRICT_TRANS_TABLES" in str(scalar(app, "SELECT @@sql_mode"))
+    assert scalar(app, "SELECT @@time_zone") == "+00:00"
+    assert scalar(app, "SELECT @@character_set_connection") == "utf8mb4"
+
+
+def test_mysql_options_fit_a_host_that_cuts_idle_connections() -> None:
+    options = engine_options(make_url("mysql+pymysql://u@h/d"))
+    assert options["pool_pre_ping"]
+    assert options["pool_recycle"] < 300
+
+
+@pytest.mark.only_on("mysql")
+def test_connection_cut_by_the_server_is_not_noticed(app: Flask) -> None:
+    client = app.test_client()
+    client.get("/")
+    with app.app_context():
+        own = db.session.scalar(text("SELECT CONNECTION_ID()"))
+        others = db.session.scalars(
+            text("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> :own"), {"own": own}
+        ).all()
+        for number in others:
+            db.session.execute(text(f"KILL {number}"))
+        with pytest.raises(OperationalError):
+            db.session.execute(text(f"KILL {own}"))
+        db.session().invalidate()
+    assert client.get("/").status_code == 200
+
+
+@pytest.fixture
+def mariadb(tmp_path: Path, lane_missing: Callable[[str], None]) -> MariaDB:
+    if not MariaDB.is_installed():
+        lane_missing("no mariadbd here: install Debian's mariadb-server")
+    return MariaDB(tmp_path)
+
+
+# PyMySQL leaves the socket of a connection that failed to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_away_database_keeps_the_text_and_comes_back(
+    mariadb: MariaDB, make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("commentsite.db.RETRY_SECONDS", 0.2)
+    mariadb.start()
+    try:
+        url = mariadb.make_database("comments")
+        upgrade_to_head(url)
+        client = make_app(url).test_client()
+        assert client.post("/", data={"content": "one"}).status_code == 303
+        mariadb.stop(signal.SIGKILL)
+        answer = client.post("/", data={"content": "two & more"})
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert "two &amp; more</textarea>" in answer.text
+        assert client.get("/").status_code == 503
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").status_code == 503
+        mariadb.start()
+        assert client.post("/", data={"content": "two & more"}).status_code == 303
+        page = client.get("/").text
+        assert (page.count("two &amp; more"), page.count(">one<")) == (1, 1)
+    finally:
+        mariadb.stop()
+        gc.collect()

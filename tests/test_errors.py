@@ -1,0 +1,90 @@
+"""Answers to what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
+
+SECRET_DETAIL = "the password is hunter2"
+
+
+BrokenSite = Callable[[Exception], FlaskClient]
+
+
+@pytest.fixture
+def broken(database: URL, make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> BrokenSite:
+    """A function that gives a client of an app, as it runs in production, whose post fails with an error."""
+
+    def client(error: Exception) -> FlaskClient:
+        def fail(*_args: object, **_kwargs: object) -> None:
+            raise error
+
+        monkeypatch.setattr("commentsite.comments.operations.post_comment", fail)
+        return make_app(database, TESTING=False, SECRET_KEY="k" * 40).test_client()
+
+    return client
+
+
+def test_fault_shows_no_detail_and_keeps_the_text(broken: BrokenSite) -> None:
+    answer = broken(RuntimeError(SECRET_DETAIL)).post("/", data={"content": "typed"})
+    assert answer.status_code == 500
+    assert SECRET_DETAIL not in answer.text
+    assert "Traceback" not in answer.text
+    assert "typed</textarea>" in answer.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("INSERT", {"content": SECRET_DETAIL}, Exception(2003, "no server")),
+        OperationalError("INSERT", {"content": SECRET_DETAIL}, Exception("database or disk is full")),
+        NoFreeConnection("QueuePool limit reached"),
+    ],
+)
+def test_database_away_is_503_with_retry_after(
+    broken: BrokenSite, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = broken(error).post("/", data={"content": "typed"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "typed</textarea>" in answer.text
+    assert "it will not appear twice" in answer.text
+    assert len(caplog.records) == 1
+    assert SECRET_DETAIL not in caplog.text
+
+
+def test_page_of_an_error_has_one_heading_and_is_kept_by_nobody(client: FlaskClient) -> None:
+    answer = client.get("/nowhere")
+    assert answer.status_code == 404
+    assert answer.text.count("<h1") == 1
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/json", "application/problem+json", "application/json, text/html;q=0.5"]
+)
+def test_program_gets_problem_json(client: FlaskClient, accept: str) -> None:
+    answer = client.get("/nowhere", headers={"Accept": accept})
+    assert answer.content_type == "application/problem+json"
+    assert answer.json == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "There is no page at this address.",
+        "errors": {},
+    }
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/html", "text/html,application/json;q=0.9", "image/png", "x"])
+def test_browser_gets_a_page(client: FlaskClient, accept: str) -> None:
+    assert client.get("/nowhere", headers={"Accept": accept}).mimetype == "text/html"
+
+
+def test_json_that_was_sent_is_answered_in_json(client: FlaskClient) -> None:
+    answer = client.post("/", json={"content": "x"})
+    assert (answer.status_code, answer.content_type) == (415, "application/problem+json")

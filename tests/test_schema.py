@@ -1,0 +1,70 @@
+"""A database with another schema than the code's is not served, and says what to type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import text
+from sqlalchemy.engine import URL
+
+from commentsite import schema
+from commentsite.clock import seconds_running
+from commentsite.db import db
+from tests.databases import run_sql
+
+
+def test_empty_database_names_the_command(empty_database: URL, make_app: Callable[..., Flask]) -> None:
+    answer = make_app(empty_database).test_client().get("/")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    assert "flask --app commentsite db upgrade" in answer.text
+
+
+def test_tutorials_database_names_both_commands(empty_database: URL, make_app: Callable[..., Flask]) -> None:
+    run_sql(empty_database, "CREATE TABLE comments (id INTEGER PRIMARY KEY, content VARCHAR(4096))")
+    answer = make_app(empty_database).test_client().get("/")
+    assert answer.status_code == 503
+    assert "db stamp 0001" in answer.text
+
+
+def test_older_schema_names_the_command_and_is_served_once_upgraded(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
+        downgrade(revision="0003")
+    answer = client.post("/", data={"content": "typed"})
+    assert answer.status_code == 503
+    assert "older schema 0003" in answer.text
+    assert "typed</textarea>" in answer.text
+    with app.app_context():
+        upgrade()
+    assert client.get("/").status_code == 200
+
+
+def test_newer_schema_names_the_command(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
+        db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        db.session.commit()
+    answer = client.get("/")
+    assert answer.status_code == 503
+    assert "newer than this program" in answer.text
+    assert "pip install --upgrade" in answer.text
+
+
+def test_schema_changed_while_serving_is_seen(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert client.get("/").status_code == 200
+    with app.app_context():
+        db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        db.session.commit()
+    now = seconds_running()
+    monkeypatch.setattr(schema, "seconds_running", lambda: now + schema.TRUST_SECONDS)
+    assert client.get("/").status_code == 503
+
+
+def test_schema_found_right_is_not_asked_for_each_time(app: Flask, client: FlaskClient) -> None:
+    client.get("/")
+    with app.app_context():
+        db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        db.session.commit()
+    assert client.get("/").status_code == 200
