@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
-from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
+from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge, SecurityError
 from werkzeug.http import HTTP_STATUS_CODES
 
 RETRY_AFTER_SECONDS = 5
@@ -121,7 +121,7 @@ def answer_http_exception(error: HTTPException) -> Response:
 
 def answer_database_away(error: OperationalError | InterfaceError | NoFreeConnection) -> Response:
     """Answer 503 for a database that cannot be asked now, with one line in the log."""
-    reason = getattr(error, "orig", None) or error
+    reason = str(getattr(error, "orig", None) or error)
     current_app.logger.error("database away: %s %s: %s", request.method, request.path, reason)
     return answer_site_error(
         Unavailable(
@@ -147,7 +147,9 @@ def _answer(
         )
         response.content_type = "application/problem+json"
     else:
-        form = current_app.extensions["commentsite.forms"].get(request.endpoint) if request.method == "POST" else None
+        # Of what was too large only a part was read, and a part is not what was typed.
+        is_kept = request.method == "POST" and status != RequestEntityTooLarge.code
+        form = current_app.extensions["commentsite.forms"].get(request.endpoint) if is_kept else None
         typed = typed_fields() if form else {}
         response = make_response(
             render_template("error.html", title=title, detail=detail, fields=fields, typed=typed, form=form)

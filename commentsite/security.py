@@ -7,6 +7,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .errors import InvalidInput, NotAllowed, WrongContentType
@@ -83,11 +84,14 @@ def add_headers(response: Response) -> Response:
 def submitted_form() -> Mapping[str, str]:
     """Return the fields of the form that was sent, the first value of each.
 
-    Raises WrongContentType for a body that is not a form, InvalidInput for one that is not UTF-8.
+    Raises WrongContentType for a body that is not a form, RequestEntityTooLarge for one over the limit,
+    InvalidInput for one that is not UTF-8.
     """
     if request.mimetype not in FORM_TYPES:
         raise WrongContentType("This address takes what its form sends: the fields of a form, not a file or JSON.")
     body = request.get_data()  # kept by werkzeug, so that `request.form` can still be read
+    if len(body) >= current_app.config["MAX_CONTENT_LENGTH"] and request.content_length != len(body):
+        raise RequestEntityTooLarge  # a body sent in chunks is cut at the limit without a word
     if request.mimetype == "application/x-www-form-urlencoded":
         body = unquote_to_bytes(body)
     try:

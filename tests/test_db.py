@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
 
-from commentsite.db import db, engine_options, in_transaction
+from commentsite.db import _set_up_sqlite, db, engine_options, in_transaction
 from tests.conftest import upgrade_to_head
 from tests.databases import MariaDB
 
@@ -115,3 +116,35 @@ def test_away_database_keeps_the_text_and_comes_back(
     finally:
         mariadb.stop()
         gc.collect()
+
+
+@pytest.mark.only_on("sqlite")
+def test_locked_file_is_read_but_a_post_is_kept_for_later(
+    database: URL, make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("commentsite.db.RETRY_SECONDS", 0.2)
+    client = make_app(database, SQLALCHEMY_ENGINE_OPTIONS={"connect_args": {"timeout": 0.05}}).test_client()
+    other = sqlite3.connect(str(database.database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    answer = client.post("/", data={"content": "typed"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "typed</textarea>" in answer.text
+    assert client.get("/").status_code == 200
+    other.close()
+    assert client.post("/", data={"content": "typed"}).status_code == 303
+
+
+def test_folder_that_refuses_wal_is_as_safe() -> None:
+    """A stand-in for a network file system, which answers that it stays with the old journal."""
+    said: list[str] = []
+
+    class Connection:
+        def execute(self, sql: str) -> Connection:
+            said.append(sql)
+            return self
+
+        def fetchone(self) -> tuple[str]:
+            return ("delete",)
+
+    _set_up_sqlite(Connection(), None)
+    assert said[1:] == ["PRAGMA journal_mode = DELETE", "PRAGMA synchronous = EXTRA", "PRAGMA foreign_keys = ON"]

@@ -22,11 +22,11 @@ def post_comment(draft: CommentDraft, *, sender: str, secret: str) -> Comment:
     The same text from the same `sender` within policy.DOUBLE_POST_MINUTES is the same post come twice:
     the comment that is already there is returned and nothing is stored.
     """
-    now = utc_now()
-    keys = post_keys(secret, sender, draft.content, now)
+    keys = post_keys(secret, sender, draft.content, utc_now())
 
     def store(session: object) -> Comment:
-        comment = Comment(content=draft.content, posted=now, post_key=keys[0], post_key_shifted=keys[1])
+        # The time is asked for when it is this post's turn to write, not before it waited for others.
+        comment = Comment(content=draft.content, posted=utc_now(), post_key=keys[0], post_key_shifted=keys[1])
         db.session.add(comment)
         db.session.flush()
         return comment

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
+from io import BytesIO
 
 import pytest
 from flask import Flask
@@ -264,6 +265,16 @@ def test_post_comment_refuses_a_body_far_too_large_unread(client: FlaskClient) -
     answer = client.post("/", data={"content": "x" * 70_000})
     assert answer.status_code == 413
     assert "your browser still has your text" in answer.text
+
+
+def test_post_comment_refuses_chunks_that_are_too_many(client: FlaskClient) -> None:
+    """A body without a length is cut at the limit by werkzeug; what is left must not pass for the whole."""
+    body = b"pad=" + b"x" * 65_500 + b"&content=" + b"a" * 3_000
+    environ = {"wsgi.input_terminated": True, "wsgi.input": BytesIO(body)}
+    answer = client.post("/", content_type=FORM, environ_overrides=environ)
+    assert answer.status_code == 413
+    assert "<textarea" not in answer.text
+    assert stored(client) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Real servers with several workers on loopback, asked by several clients at once (lane `servers`)."""
