@@ -22,6 +22,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     settings = config.load(overrides)
     app = Flask(__name__, instance_path=str(settings["DATA_DIR"]))
     app.config.from_mapping(settings)
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
 
     db.init_app(app)
     errors.init_app(app)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
-from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge, SecurityError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError
 from werkzeug.http import HTTP_STATUS_CODES
 
 RETRY_AFTER_SECONDS = 5
@@ -77,14 +77,17 @@ class Unavailable(SiteError):
         super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
 
 
-# What to say of the statuses that werkzeug raises by itself.
-DETAILS = {
-    400: "The request could not be read. Go back and try again.",
-    404: "There is no page at this address.",
-    405: "This address does not take requests of this kind.",
-    413: "That is more than this site takes at once, so it was not read. Go back: your browser still has your text. "
-    "Shorten it and send it again.",
-    500: "The fault is ours and has been written down. Nothing that was posted before is lost.",
+# What to say of the statuses that werkzeug raises by itself: a title and what to do.
+SAYINGS = {
+    400: ("Not understood", "The request could not be read. Go back and try again."),
+    404: (NotFound.title, "There is no page at this address."),
+    405: (NotAllowed.title, "This address does not take requests of this kind."),
+    413: (
+        "Not posted: too long",
+        "That is more than this site takes at once, so it was not read. Go back: your browser still has your text. "
+        "Shorten it and send it again.",
+    ),
+    500: (SiteError.title, "The fault is ours and has been written down. Nothing that was posted before is lost."),
 }
 
 
@@ -114,9 +117,8 @@ def answer_http_exception(error: HTTPException) -> Response:
         return Response("This site does not answer to that name.", 400, content_type="text/plain; charset=utf-8")
     status = error.code or 500
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
-    is_fault = isinstance(error, InternalServerError)  # its description may say what went wrong inside
-    detail = DETAILS[500] if is_fault else DETAILS.get(status, str(error.description))
-    return _answer(status, HTTP_STATUS_CODES.get(status, SiteError.title), detail, headers=headers)
+    title, detail = SAYINGS.get(status, (HTTP_STATUS_CODES.get(status, SiteError.title), str(error.description)))
+    return _answer(status, title, detail, headers=headers)
 
 
 def answer_database_away(error: OperationalError | InterfaceError | NoFreeConnection) -> Response:

@@ -46,6 +46,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("backend", backends, scope="session")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is tested on the other kind of database alone; it is not a lane that is missing."""
+    chosen = config.getoption("--database")
+    only_on = {item: marker.args for item in items if (marker := item.get_closest_marker("only_on"))}
+    left_out = [item for item, backends in only_on.items() if chosen != "both" and chosen not in backends]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run that must leave no lane out if any test was skipped, whatever skipped it."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

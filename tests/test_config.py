@@ -147,7 +147,7 @@ def test_data_of_an_installed_package_lies_outside_it(in_wheel: Path, monkeypatc
 def test_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "data"
     with ThreadPoolExecutor(8) as pool:
-        made = set(pool.map(lambda _: create_app({"DATA_DIR": str(folder)}).secret_key, range(16)))
+        made = set(pool.map(lambda _: config.load({"DATA_DIR": str(folder)})["SECRET_KEY"], range(16)))
     assert len(made) == 1
     assert len(str(made.pop())) == 64
     assert stat.S_IMODE((folder / "secret_key").stat().st_mode) == 0o600

@@ -73,7 +73,7 @@ def test_program_gets_problem_json(client: FlaskClient, accept: str) -> None:
     assert answer.content_type == "application/problem+json"
     assert answer.json == {
         "type": "about:blank",
-        "title": "Not Found",
+        "title": "Not found",
         "status": 404,
         "detail": "There is no page at this address.",
         "errors": {},

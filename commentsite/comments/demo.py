@@ -16,6 +16,9 @@ OPENINGS = (
     "Wonderful photographs!",
     "A question from a beginner:",
     "Greetings from Kraków 👋",
+)
+# Paragraphs of their own: a right-to-left beginning would turn an English sentence after it around.
+GREETINGS = (
     "Je découvre ce site aujourd'hui, merci pour le travail.",
     "Danke, das hat mir sehr geholfen.",
     "Как раз то, что я искал.",
@@ -48,8 +51,9 @@ CLOSINGS = (
 
 
 def invented_comment(chance: random.Random) -> str:
-    """Return a believable comment of one to three paragraphs."""
+    """Return a believable comment of one to four paragraphs."""
+    greeting = chance.choice(GREETINGS) if chance.random() < 0.2 else ""
     first = f"{chance.choice(OPENINGS)} {chance.choice(MIDDLES)}"
     more = " ".join(chance.sample(MIDDLES, chance.randint(1, 3))) if chance.random() < 0.4 else ""
     closing = chance.choice(CLOSINGS)
-    return "\n\n".join(part for part in (first, more, closing) if part)
+    return "\n\n".join(part for part in (greeting, first, more, closing) if part)

@@ -12,6 +12,9 @@ from .models import Comment
 from .policy import comment_id
 from .queries import PAGE_SIZE, Position, comments_beside
 
+# How many newer comments stand above one that was asked for, where there are more than a page of them.
+CONTEXT_COMMENTS = 2
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -39,5 +42,5 @@ def position_of(cursor: str) -> Position:
 def place_url(comment: Comment) -> str:
     """Return the address of the page where `comment` now stands, and its place in it."""
     newer = comments_beside(Position.of(comment), limit=PAGE_SIZE, newer=True)
-    before = cursor(Position.of(newer[0])) if len(newer) == PAGE_SIZE else None
+    before = cursor(Position.of(newer[CONTEXT_COMMENTS])) if len(newer) == PAGE_SIZE else None
     return url_for("comments.thread", before=before, _anchor=f"comment-{comment.id}")
