@@ -9,8 +9,10 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup, ScriptInfo, pass_script_info, routes_command, shell_command
 from flask_migrate import upgrade
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-from . import config, create_app, doctor
+from . import config, create_app, doctor, schema
 from .db import db
 from .server import Server
 
@@ -23,6 +25,7 @@ def _app() -> Flask:
     cls=FlaskGroup,
     name="commentsite",
     create_app=_app,
+    load_dotenv=False,  # config.environment() reads the one `.env` that counts, not one found on the way up from here
     add_default_commands=False,
     add_version_option=False,
 )
@@ -47,19 +50,30 @@ def serve(info: ScriptInfo, host: str, port: int, threads: int) -> None:
     app = info.load_app()
     with app.app_context():
         is_sqlite = db.engine.dialect.name == "sqlite"
-        if is_sqlite:
+        if is_sqlite and not schema.is_newer():
             upgrade()
+        problem = _problem()
         database = db.engine.url.render_as_string(hide_password=True)
     try:
         server = Server(app, host, port, threads)
-    except OSError as problem:
-        raise click.ClickException(f"cannot listen on {host} port {port}: {problem.strerror or problem}") from None
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"commentsite {version('commentsite')} is at http://{shown}:{server.port}/")
     click.echo(f"Comments are kept in {db_place(app) if is_sqlite else database}")
+    if problem:
+        click.secho(f"Visitors are told to come back later: {problem}", fg="yellow")
     click.echo("Stop it with Ctrl+C.")
     server.run()
     click.echo("Stopped.")
+
+
+def _problem() -> str | None:
+    """Return why the current app cannot show comments yet, None if it can."""
+    try:
+        return schema.schema_problem()
+    except (DBAPIError, NoFreeConnection) as error:
+        return f"the database does not answer: {getattr(error, 'orig', None) or error}"
 
 
 def db_place(app: Flask) -> str:
@@ -114,5 +128,10 @@ def doctor_command(info: ScriptInfo) -> None:
 
 
 def main() -> None:
-    """Run the command."""
-    cli.main(prog_name="commentsite")
+    """Run the command; where the database does not answer, say so in one line and end with 1."""
+    try:
+        cli.main(prog_name="commentsite")
+    except (DBAPIError, NoFreeConnection) as problem:
+        reason = getattr(problem, "orig", None) or problem
+        click.secho(f"Error: the database does not answer: {reason}\nType: commentsite doctor", fg="red", err=True)
+        sys.exit(1)

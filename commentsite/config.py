@@ -29,6 +29,7 @@ MIGRATIONS_DIR = CHECKOUT_DIR / "migrations" if CHECKOUT_DIR else PACKAGE_DIR / 
 
 MAX_REQUEST_BYTES = 64 * 1024  # 4,096 characters of four bytes, each sent as %XX, are 48 KiB
 MIN_SECRET_CHARS = 16
+NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 MYSQL_PORT = 3306
 MYSQL_SETTINGS = ("MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DATABASE")
 
@@ -46,7 +47,7 @@ def _text(value: str) -> str:
 
 
 def _line(value: str) -> str:
-    if not value.strip() or not value.isprintable():
+    if not value.strip() or NOT_IN_A_LINE.search(value):
         raise ValueError("wants one line of text")
     return value
 
@@ -64,13 +65,14 @@ def _timestamp_format(value: str) -> str:
     if unknown:
         raise ValueError(f"has {unknown[0]!r}, which is no strftime directive")
     written = datetime(2017, 7, 7, 18, 47, tzinfo=timezone.utc).strftime(value)
-    if not written.strip() or not written.isprintable():
+    if not written.strip() or NOT_IN_A_LINE.search(written):
         raise ValueError("must write one line; the default is 'Posted %A, %d %B %Y at %H:%M'")
     return value
 
 
 def _folder(value: str) -> Path:
-    return Path(value).expanduser().resolve()
+    # One place, from whatever folder one starts: beside the `.env` that names it.
+    return (env_dir() / Path(value).expanduser()).resolve()
 
 
 def _database_url(value: str) -> URL:
@@ -84,6 +86,8 @@ def _database_url(value: str) -> URL:
         return url
     if backend not in ("mysql", "mariadb"):
         raise ValueError(f"names {backend!r}; sqlite, mysql and mariadb are known")
+    if not url.database:
+        raise ValueError("names no database; write mysql://user:password@host/name")
     # Without a driver, mysql:// means one that needs a compiler, and mariadb:// makes a second dialect of the same.
     return url.set(drivername="mysql+pymysql")
 
@@ -111,12 +115,20 @@ def _secret(value: str) -> str:
     return value
 
 
+def _parts(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
 def _hosts(value: str) -> list[str]:
-    return [host.strip() for host in value.split(",") if host.strip()]
+    hosts = _parts(value)
+    for host in hosts:
+        if not re.fullmatch(r"\.?[^\s/:*@]+(:[0-9]+)?|\[[0-9a-fA-F:.]+\](:[0-9]+)?", host):
+            raise ValueError(f"has {host!r}; a host is like www.example.com, or .example.com with all below it")
+    return hosts
 
 
 def _origins(value: str) -> list[str]:
-    origins = _hosts(value)
+    origins = _parts(value)
     for origin in origins:
         if not re.fullmatch(r"https?://[^/\s]+", origin):
             raise ValueError(f"has {origin!r}; an origin is like https://www.example.com, with no path")
@@ -162,6 +174,11 @@ SETTINGS = {
 }
 
 
+def env_dir() -> Path:
+    """Return the folder whose `.env` counts: the checkout's, or the current one of an installed package."""
+    return CHECKOUT_DIR or Path.cwd()
+
+
 def default_data_dir() -> Path:
     """Return `instance` in a checkout; for an installed package the folder the XDG base directory standard names."""
     if CHECKOUT_DIR:
@@ -178,7 +195,7 @@ def environment() -> dict[str, str]:
     """
     values: dict[str, str | None] = {}
     if not os.environ.get("FLASK_SKIP_DOTENV"):
-        values.update(dotenv_values((CHECKOUT_DIR or Path.cwd()) / ".env", interpolate=False, encoding="utf-8"))
+        values.update(dotenv_values(env_dir() / ".env", interpolate=False, encoding="utf-8"))
     values.update(os.environ)
     return {name[len(PREFIX) :]: value or "" for name, value in values.items() if name.startswith(PREFIX)}
 
@@ -267,11 +284,17 @@ def _kept_secret(path: Path) -> str:
     if not path.exists():
         draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
         draft.touch(0o600, exist_ok=False)
-        draft.write_text(secrets.token_hex(32), encoding="ascii")
+        with draft.open("w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
         try:
             os.link(draft, path)  # fails where another process was faster; its key is the one
         except FileExistsError:
             pass
         finally:
             draft.unlink()
-    return path.read_text(encoding="ascii").strip()
+    key = path.read_text(encoding="ascii", errors="replace").strip()
+    if len(key) < MIN_SECRET_CHARS:
+        raise InvalidSettings([f"{PREFIX}SECRET_KEY is not given, and {path} holds none: remove it to have one made"])
+    return key

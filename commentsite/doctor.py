@@ -52,7 +52,7 @@ def app_findings() -> Iterator[Finding]:
     yield _data_dir(current_app.config["DATA_DIR"])
     try:
         yield from _database()
-    except (SQLAlchemyError, NoFreeConnection) as problem:
+    except (SQLAlchemyError, NoFreeConnection, RuntimeError) as problem:  # RuntimeError: PyMySQL wants cryptography
         reason = getattr(problem, "orig", None) or problem
         yield Finding(
             "database",
@@ -95,7 +95,12 @@ def _database() -> Iterator[Finding]:
         yield Finding("database", True, f"{connection.engine.url.render_as_string(hide_password=True)} answers")
         yield from (_sqlite if connection.dialect.name == "sqlite" else _mysql)(connection)
     problem = schema_problem()
-    yield Finding("schema", problem is None, problem or "is at head", "Do what it says, then restart the site.")
+    yield Finding(
+        "schema",
+        problem is None,
+        problem or "is at head",
+        "Type the command that is named here, then restart the site.",
+    )
 
 
 def _sqlite(connection: Connection) -> Iterator[Finding]:

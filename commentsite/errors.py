@@ -18,6 +18,9 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 RETRY_AFTER_SECONDS = 5
 
+# Browsers send CR LF. One way to write a line break is kept and shown.
+LINE_BREAK = re.compile("\r\n?")
+
 # NUL and the other controls, lone surrogates and the two code points that no text format carries.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -174,13 +177,17 @@ def typed_fields() -> dict[str, str]:
     """Return what was typed into the form of this request, less what no page can carry; empty where it was not read.
 
     Bytes that are not UTF-8 come back as the replacement character, where werkzeug would drop the whole form.
+    Of fields of one name the first counts. A form sent as text/plain, which no view takes, is read here as well.
     """
     try:
+        body = request.get_data().decode("utf-8", "replace")
         if request.mimetype == "application/x-www-form-urlencoded":
-            body = request.get_data().decode("utf-8", "replace")
-            fields = dict(parse_qsl(body, keep_blank_values=True, errors="replace"))
+            fields = parse_qsl(body, keep_blank_values=True, errors="replace")
+        elif request.mimetype == "text/plain":
+            name, _, value = body.partition("=")
+            fields = [(name, value)]
         else:
-            fields = request.form.to_dict()
+            fields = list(request.form.items())
     except HTTPException:
         return {}
-    return {name: UNPRINTABLE.sub("", value.replace("\r\n", "\n")) for name, value in fields.items()}
+    return {name: UNPRINTABLE.sub("", LINE_BREAK.sub("\n", value)) for name, value in reversed(fields)}

@@ -39,6 +39,12 @@ def refuse_other_schema() -> None:
     current_app.extensions["commentsite.schema_right_until"] = now + TRUST_SECONDS
 
 
+def is_newer() -> bool:
+    """Say whether the database has a schema that this code does not know."""
+    with db.engine.connect() as connection:
+        return current_revision(connection) not in {None, *known_revisions()}
+
+
 def schema_problem() -> str | None:
     """Return why the schema does not fit this code, and the command that mends it; None where it fits."""
     with db.engine.connect() as connection:

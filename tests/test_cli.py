@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from commentsite.cli import cli
+from commentsite.cli import cli, main
 
 SECRET = "9f2d6c1e0b7a4835"
 
@@ -80,3 +80,21 @@ def test_doctor_runs_with_a_data_folder_that_cannot_be_made(tmp_path: Path, monk
     result = run("doctor")
     assert result.exit_code == 1
     assert "COMMENTSITE_DATA_DIR" in result.output
+
+
+def test_env_file_of_another_folder_is_not_read(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("COMMENTSITE_TITLE=theirs\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FLASK_SKIP_DOTENV")
+    monkeypatch.setattr("commentsite.config.CHECKOUT_DIR", data.parent / "elsewhere")
+    assert "theirs" not in run("config", "check").output
+
+
+def test_database_away_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COMMENTSITE_DATABASE_URL", "mysql://u@127.0.0.1:1/d")
+    monkeypatch.setenv("COMMENTSITE_SECRET_KEY", SECRET)
+    monkeypatch.setattr("sys.argv", ["commentsite", "demo", "1"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 1
+    assert "Error: the database does not answer" in capsys.readouterr().err

@@ -164,3 +164,30 @@ def test_overrides_of_flask_come_last(tmp_path: Path) -> None:
     app = create_app({"DATA_DIR": str(tmp_path), "SQLALCHEMY_DATABASE_URI": "sqlite://", "MAX_CONTENT_LENGTH": 9})
     assert app.config["SQLALCHEMY_DATABASE_URI"] == "sqlite://"
     assert app.config["MAX_CONTENT_LENGTH"] == 9
+
+
+@pytest.mark.parametrize("hosts", ["https://x.example", "*.x.example", "x.example/", "a b"])
+def test_host_that_would_match_nothing_is_named(hosts: str) -> None:
+    assert problems(TRUSTED_HOSTS=hosts)[0].startswith("COMMENTSITE_TRUSTED_HOSTS has ")
+
+
+def test_hosts_with_port_and_below_a_domain_are_taken() -> None:
+    assert problems(TRUSTED_HOSTS="x.example:8000, .x.example, [::1]:80, localhost") == []
+
+
+def test_mysql_url_without_a_database_is_named() -> None:
+    assert "names no database" in problems(DATABASE_URL="mysql://u:p@h/", SECRET_KEY=SECRET)[0]
+
+
+def test_title_may_be_of_any_script() -> None:
+    assert problems(TITLE="👩‍👩‍👧 ‏العائلة") == []
+
+
+def test_relative_data_folder_is_beside_the_env_file(in_wheel: Path) -> None:
+    assert config.check({"DATA_DIR": "data"})[0]["DATA_DIR"] == in_wheel / "data"
+
+
+def test_empty_secret_file_is_no_key(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").write_text("\n")
+    with pytest.raises(InvalidSettings, match="secret_key holds none"):
+        config.load({"DATA_DIR": str(tmp_path)})

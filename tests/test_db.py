@@ -15,7 +15,15 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
 
-from commentsite.db import _set_up_sqlite, db, engine_options, in_transaction
+from commentsite.db import (
+    MYSQL_ANSWER_SECONDS,
+    MYSQL_CONNECT_SECONDS,
+    MYSQL_LOCK_SECONDS,
+    _set_up_sqlite,
+    db,
+    engine_options,
+    in_transaction,
+)
 from tests.conftest import upgrade_to_head
 from tests.databases import MariaDB
 
@@ -148,3 +156,25 @@ def test_folder_that_refuses_wal_is_as_safe() -> None:
 
     _set_up_sqlite(Connection(), None)
     assert said[1:] == ["PRAGMA journal_mode = DELETE", "PRAGMA synchronous = EXTRA", "PRAGMA foreign_keys = ON"]
+
+
+def test_hanging_database_is_given_up_before_a_proxy_in_front_gives_us_up() -> None:
+    assert 2 * MYSQL_ANSWER_SECONDS + MYSQL_CONNECT_SECONDS < 30
+    assert MYSQL_LOCK_SECONDS < MYSQL_ANSWER_SECONDS
+
+
+def test_hanging_database_keeps_the_text(mariadb: MariaDB, make_app: Callable[..., Flask]) -> None:
+    mariadb.start()
+    assert mariadb.process
+    url = mariadb.make_database("comments")
+    upgrade_to_head(url)
+    options = engine_options(url, answer_seconds=1)
+    client = make_app(url, SQLALCHEMY_ENGINE_OPTIONS={"connect_args": options["connect_args"]}).test_client()
+    client.get("/")
+    mariadb.process.send_signal(signal.SIGSTOP)
+    answer = client.post("/", data={"content": "typed"})
+    mariadb.process.send_signal(signal.SIGCONT)
+    assert answer.status_code == 503
+    assert "typed</textarea>" in answer.text
+    assert client.post("/", data={"content": "typed"}).status_code == 303
+    mariadb.stop()

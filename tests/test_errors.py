@@ -7,9 +7,12 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
+
+from commentsite.db import db
 
 SECRET_DETAIL = "the password is hunter2"
 
@@ -88,3 +91,33 @@ def test_browser_gets_a_page(client: FlaskClient, accept: str) -> None:
 def test_json_that_was_sent_is_answered_in_json(client: FlaskClient) -> None:
     answer = client.post("/", json={"content": "x"})
     assert (answer.status_code, answer.content_type) == (415, "application/problem+json")
+
+
+def test_broken_statement_does_not_bring_the_text_into_the_log(
+    database: URL, make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(database, TESTING=False, SECRET_KEY="k" * 40)
+    with app.app_context():
+        db.session.execute(text("ALTER TABLE comments RENAME TO moved"))
+        db.session.commit()
+    assert app.test_client().post("/", data={"content": SECRET_DETAIL}).status_code in (500, 503)
+    assert caplog.text
+    assert SECRET_DETAIL not in caplog.text
+
+
+def test_form_sent_as_plain_text_is_refused_and_kept(client: FlaskClient) -> None:
+    answer = client.post("/", data="content=a=b\r\nc\rd", content_type="text/plain")
+    assert answer.status_code == 415
+    assert ">\na=b\nc\nd</textarea>" in answer.text
+
+
+def test_first_of_fields_of_one_name_is_kept(client: FlaskClient) -> None:
+    body = b"content=%20&content=second"
+    answer = client.post("/", data=body, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 422
+    assert "second" not in answer.text
+
+
+def test_form_of_too_many_parts_is_refused(client: FlaskClient) -> None:
+    fields = {f"field{n}": "x" for n in range(30)}
+    assert client.post("/", data={**fields, "content": "x"}, content_type="multipart/form-data").status_code == 413

@@ -26,3 +26,8 @@ def test_favicon_and_style_are_served_without_schema(empty_database: URL, make_a
     for path in ("/favicon.ico", "/static/favicon.svg", "/static/site.css"):
         with client.get(path) as answer:
             assert answer.status_code == 200
+
+
+def test_health_is_asked_anew_each_time(client: FlaskClient) -> None:
+    for path in ("/healthz", "/readyz"):
+        assert client.get(path).headers["Cache-Control"] == "no-store"

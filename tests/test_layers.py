@@ -83,6 +83,8 @@ def test_module_is_of_one_size(path: Path) -> None:
 def test_only_the_clock_asks_the_time() -> None:
     def asks(path: Path) -> bool:
         nodes = ast.walk(ast.parse(path.read_text()))
+        if "time" in imports(path):
+            return True
         return bool({node.attr for node in nodes if isinstance(node, ast.Attribute)} & {"monotonic", "now", "today"})
 
     assert [path.name for path in MODULES if asks(path)] == ["clock.py"]

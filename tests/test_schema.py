@@ -68,3 +68,12 @@ def test_schema_found_right_is_not_asked_for_each_time(app: Flask, client: Flask
         db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         db.session.commit()
     assert client.get("/").status_code == 200
+
+
+@pytest.mark.only_on("sqlite")
+def test_newer_schema_is_left_alone_by_serve(app: Flask) -> None:
+    with app.app_context():
+        assert not schema.is_newer()
+        db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        db.session.commit()
+        assert schema.is_newer()

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import UNPRINTABLE, InvalidInput
+from ..errors import LINE_BREAK, UNPRINTABLE, InvalidInput
 from .models import MAX_CONTENT_CHARS
 
 # Letters by their category, but nothing to see: Hangul fillers and the empty braille cell.
@@ -27,7 +27,7 @@ def comment_draft(fields: Mapping[str, object]) -> CommentDraft:
         raise InvalidInput({"content": "The text is missing. Write your comment and send it again."})
     if not isinstance(content, str):
         raise InvalidInput({"content": "The text must be text."})
-    return CommentDraft(_checked(content.replace("\r\n", "\n").replace("\r", "\n")))
+    return CommentDraft(_checked(LINE_BREAK.sub("\n", content)))
 
 
 def _checked(content: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from flask_sqlalchemy.session import Session
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import scoped_session
 
 from ..clock import utc_now
-from ..db import db, in_transaction
+from ..db import in_transaction
 from .forms import CommentDraft
 from .models import Comment
 from .policy import post_keys
@@ -24,11 +26,11 @@ def post_comment(draft: CommentDraft, *, sender: str, secret: str) -> Comment:
     """
     keys = post_keys(secret, sender, draft.content, utc_now())
 
-    def store(session: object) -> Comment:
+    def store(session: scoped_session[Session]) -> Comment:
         # The time is asked for when it is this post's turn to write, not before it waited for others.
         comment = Comment(content=draft.content, posted=utc_now(), post_key=keys[0], post_key_shifted=keys[1])
-        db.session.add(comment)
-        db.session.flush()
+        session.add(comment)
+        session.flush()
         return comment
 
     try:

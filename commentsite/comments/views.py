@@ -43,5 +43,5 @@ def comment(text: str) -> Response:
     """Go to where the comment of this id now stands."""
     comment_id = policy.comment_id(text)
     if comment_id is None:
-        raise NotFound("Comments have whole numbers, and this is none.")
+        raise NotFound("There is no comment of this number.")
     return redirect(urls.place_url(queries.comment_by_id(comment_id)), code=302)

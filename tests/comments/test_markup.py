@@ -13,6 +13,8 @@ from tests.factories import MOMENT
     ("text", "html"),
     [
         ("one", '<p dir="auto">one</p>'),
+        ("one\r\ntwo\rthree", '<p dir="auto">one<br>two<br>three</p>'),
+        ("one\r\n\r\ntwo", '<p dir="auto">one</p>\n<p dir="auto">two</p>'),
         ("one\ntwo", '<p dir="auto">one<br>two</p>'),
         ("one\n\ntwo", '<p dir="auto">one</p>\n<p dir="auto">two</p>'),
         ("one\n \t\n\n\ntwo", '<p dir="auto">one</p>\n<p dir="auto">two</p>'),
@@ -34,6 +36,12 @@ def test_time_names_no_zone_twice(app: Flask) -> None:
     app.config["TIMESTAMP_FORMAT"] = "%H:%M %Z"
     with app.app_context():
         assert time_html(MOMENT) == '<time datetime="2017-07-07T18:47:00+00:00">18:47 UTC</time>'
+
+
+def test_time_names_the_zone_where_the_pattern_only_seems_to(app: Flask) -> None:
+    app.config["TIMESTAMP_FORMAT"] = "%H:%M 100 %%z"
+    with app.app_context():
+        assert time_html(MOMENT).endswith('18:47 100 %z</time> <span class="zone">UTC</span>')
 
 
 def test_time_escapes_its_pattern(app: Flask) -> None:

@@ -142,7 +142,11 @@ def test_thread_escapes_what_was_typed(client: FlaskClient) -> None:
 
 def test_thread_shows_the_sites_zone_format_and_title(database: URL, make_app: Callable[..., Flask]) -> None:
     app = make_app(
-        database, TIMEZONE="America/New_York", TIMESTAMP_FORMAT="Posted %A, %B %d, %Y at %I:%M %p", TITLE="Guests & Co"
+        database,
+        TIMEZONE="America/New_York",
+        TIMESTAMP_FORMAT="Posted %A, %B %d, %Y at %I:%M %p",
+        TITLE="Guests & Co",
+        DESCRIPTION="What they say",
     )
     with app.app_context():
         make_comment()
@@ -151,6 +155,7 @@ def test_thread_shows_the_sites_zone_format_and_title(database: URL, make_app: C
     assert '<span class="zone">EDT</span>' in page
     assert "Times are shown in America/New_York" in page
     assert "<title>Guests &amp; Co</title>" in page
+    assert '<meta name="description" content="What they say">' in page
 
 
 def test_thread_answers_head_like_get(client: FlaskClient) -> None:
