@@ -2,6 +2,8 @@
 
 import hashlib
 import logging
+import time
+from collections import Counter
 from contextlib import contextmanager
 
 from alembic import context, util
@@ -10,14 +12,18 @@ from alembic.operations import ops
 from alembic.script import ScriptDirectory
 from flask import current_app
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from commentsite.db import UTCDateTime, migration_engine
 
 # Less than the 64 characters that a MySQL lock name may have.
 LOCK_NAME = "commentsite-migrations-{}"
 LOCK_SECONDS = 600
-# How long a statement waits for others to leave a table before it gives up and may be run again.
+# How long a statement waits for others to leave a table; readers that come meanwhile wait behind it.
 TABLE_LOCK_SECONDS = 5
+ATTEMPTS = 6
+PAUSE_SECONDS = 1
+LOCK_WAIT, DEADLOCK = 1205, 1213
 
 logger = logging.getLogger("alembic.env")
 
@@ -63,8 +69,8 @@ def number_and_mend(migration_context, revision, directives):
         directives[:] = []
         logger.info("No changes in schema detected.")
         return
-    known = ScriptDirectory.from_config(context.config).walk_revisions()
-    script.rev_id = f"{1 + max((int(known_one.revision) for known_one in known), default=0):04d}"
+    known = [one.revision for one in ScriptDirectory.from_config(context.config).walk_revisions()]
+    script.rev_id = f"{1 + max((int(number) for number in known if number.isdecimal()), default=0):04d}"
     for direction in (script.upgrade_ops, script.downgrade_ops):
         free_indexes(direction)
 
@@ -143,9 +149,41 @@ def raise_highest_ids(connection, highest):
 
 
 def refuse_orphans(connection):
-    orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
+    """Raise if any row refers to one that is not there, whether or not a migration brought that about."""
+    orphans = Counter((row.table, row.parent) for row in connection.execute(text("PRAGMA foreign_key_check")))
     if orphans:
-        raise util.CommandError(f"{len(orphans)} rows would refer to rows that are gone; nothing was changed.")
+        said = "; ".join(f"{n} rows of {table} refer to rows of {parent}" for (table, parent), n in orphans.items())
+        raise util.CommandError(f"{said} that are gone; nothing was changed.")
+
+
+def refuse_bad_arguments():
+    """Raise, before anything is changed, for an `-x name=value` that no migration asks for or can read."""
+    known = {}
+    for script in ScriptDirectory.from_config(context.config).walk_revisions():
+        known |= getattr(script.module, "arguments", {})
+    for name, value in context.get_x_argument(as_dictionary=True).items():
+        if name not in known:
+            raise util.CommandError(f"-x {name}={value} is nothing that a migration here asks for")
+        known[name](value)
+
+
+def run_until_let(connection):
+    """Run the migrations; where others held a table or row of MySQL for too long, go on from there, a few times."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            context.run_migrations()
+            return
+        except OperationalError as error:
+            if connection.dialect.name != "mysql" or error.orig.args[0] not in (LOCK_WAIT, DEADLOCK):
+                raise
+            if attempt == ATTEMPTS:
+                raise util.CommandError(
+                    "Something else holds a table that is to be changed. No comment is lost; "
+                    "end what holds it (SHOW PROCESSLIST names it) and run this again."
+                ) from error
+            logger.info("Something else holds a table that is to be changed; trying again.")
+            connection.rollback()  # and let those through that waited behind this
+            time.sleep(PAUSE_SECONDS)
 
 
 def run_migrations(connection):
@@ -165,7 +203,7 @@ def run_migrations(connection):
         )
         with context.begin_transaction():
             highest = highest_ids(connection) if is_sqlite else {}
-            context.run_migrations()
+            run_until_let(connection)
             if is_sqlite:
                 raise_highest_ids(connection, highest)
                 refuse_orphans(connection)
@@ -175,10 +213,16 @@ if context.is_offline_mode():
     raise util.CommandError("These migrations look at the database before each step, so they cannot be written as SQL.")
 
 show_progress()
+refuse_bad_arguments()
 engine = migration_engine()
 try:
     with engine.connect() as connection:
         run_migrations(connection)
+except OperationalError as error:
+    said = f"The database does not do it: {error.orig}"
+    if "database is locked" in str(error.orig):
+        said = "Something else holds the database for long. Nothing was changed; end what holds it and run this again."
+    raise util.CommandError(said) from error
 finally:
     if engine is not current_app.extensions["migrate"].db.engine:
         engine.dispose()

@@ -8,7 +8,7 @@ Revises:
 Create Date: 2026-11-22 07:00:00
 """
 
-from alembic import op, util
+from alembic import context, op, util
 import sqlalchemy as sa
 
 revision = "0001"
@@ -17,11 +17,18 @@ branch_labels = None
 depends_on = None
 
 
+def is_the_tutorials(types):
+    """Say whether a table has the tutorial's columns, with or without the `posted` of its second half."""
+    if not {"id", "content"} <= set(types) <= {"id", "content", "posted"}:
+        return False
+    content = types["content"]
+    return isinstance(types["id"], sa.Integer) and isinstance(content, sa.VARCHAR) and content.length == 4096
+
+
 def upgrade():
     inspector = sa.inspect(op.get_bind())
     if inspector.has_table("comments"):
-        columns = {column["name"] for column in inspector.get_columns("comments")}
-        if not {"id", "content"} <= columns <= {"id", "content", "posted"}:
+        if not is_the_tutorials({column["name"]: column["type"] for column in inspector.get_columns("comments")}):
             raise util.CommandError(
                 "There is a table named comments here that is not the tutorial's; it is left alone."
             )
@@ -35,5 +42,26 @@ def upgrade():
 
 
 def downgrade():
-    if sa.inspect(op.get_bind()).has_table("comments"):
-        op.drop_table("comments")
+    connection = op.get_bind()
+    if not sa.inspect(connection).has_table("comments"):
+        return
+    if connection.execute(sa.text("SELECT 1 FROM comments LIMIT 1")).scalar() and not asked_to_drop():
+        raise util.CommandError(
+            "There are comments, and this step would drop them with their table. "
+            "Go on with `upgrade`, or, if you mean it and have a copy, say -x drop=comments"
+        )
+    op.drop_table("comments")
+
+
+def asked_to_drop():
+    return context.get_x_argument(as_dictionary=True).get("drop") == "comments"
+
+
+def read_drop(asked):
+    """Raise unless `-x drop=...` names the table."""
+    if asked != "comments":
+        raise util.CommandError(f"-x drop={asked} names no table that can be dropped; say -x drop=comments")
+
+
+# What may be given as `-x name=value`, and what reads it; env.py tries it before the first migration runs.
+arguments = {"drop": read_drop}

@@ -1,5 +1,8 @@
 """add posted
 
+The tutorial's second half has the column already; on MySQL it keeps whole seconds there and is widened,
+which copies the table. Readers go on meanwhile.
+
 Revision ID: 0003
 Revises: 0002
 Create Date: 2026-11-22 07:00:00
@@ -14,25 +17,29 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+POSTED = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
 
-def has_posted(connection):
-    return "posted" in {column["name"] for column in sa.inspect(connection).get_columns("comments")}
+
+def posted_type(connection):
+    """Return the type of the column, None where it is not there."""
+    return {column["name"]: column["type"] for column in sa.inspect(connection).get_columns("comments")}.get("posted")
 
 
 def upgrade():
     connection = op.get_bind()
-    if has_posted(connection):
-        return
-    if connection.dialect.name == "mysql":
+    present = posted_type(connection)
+    if connection.dialect.name != "mysql":
+        if present is None:
+            op.add_column("comments", sa.Column("posted", POSTED, nullable=True))
+    elif present is None:
         op.execute("ALTER TABLE comments ADD COLUMN posted DATETIME(6) NULL, ALGORITHM=INPLACE, LOCK=NONE")
-    else:
-        posted = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
-        op.add_column("comments", sa.Column("posted", posted, nullable=True))
+    elif getattr(present, "fsp", None) != 6:
+        op.execute("ALTER TABLE comments MODIFY posted DATETIME(6) NULL, LOCK=SHARED")
 
 
 def downgrade():
     connection = op.get_bind()
-    if not has_posted(connection):
+    if posted_type(connection) is None:
         return
     if connection.dialect.name == "mysql":
         op.execute("ALTER TABLE comments DROP COLUMN posted, ALGORITHM=INPLACE, LOCK=NONE")

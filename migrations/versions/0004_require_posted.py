@@ -21,20 +21,25 @@ branch_labels = None
 depends_on = None
 
 BATCH_ROWS = 2000
-# Rows that an older program writes while the last batch is filled make the NOT NULL fail; they are few.
-ATTEMPTS = 5
-NULL_IN_NOT_NULL = (1138, 1265)  # MySQL and MariaDB: data truncated, invalid use of NULL
+
+# SQLite compares times as text, so all must be written to the microsecond; those that other programs wrote may not be.
+WRITE_ALIKE = """
+UPDATE comments SET posted = strftime('%Y-%m-%d %H:%M:%f', posted) || '000'
+WHERE posted IS NOT NULL AND posted NOT GLOB '????-??-?? ??:??:??.??????'
+"""
 
 POSTED = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
 comments = sa.table("comments", sa.column("id", sa.Integer), sa.column("posted", POSTED))
 
 
 def upgrade():
-    moment = asked_moment()
+    asked = context.get_x_argument(as_dictionary=True).get("posted")
+    moment = None if asked is None else read_moment(asked)
     if op.get_bind().dialect.name == "mysql":
         upgrade_mysql(moment)
     else:
-        fill(op.get_bind(), moment)
+        op.execute(WRITE_ALIKE)
+        fill(op.get_bind(), moment or earliest(op.get_bind()) or now())
         with op.batch_alter_table(
             "comments", recreate="always", table_kwargs={"sqlite_autoincrement": True}
         ) as batch_op:
@@ -43,19 +48,21 @@ def upgrade():
 
 def upgrade_mysql(moment):
     with op.get_context().autocommit_block():  # each batch is its own commit and holds its rows no longer
-        for attempt in range(1, ATTEMPTS + 1):
-            fill(op.get_bind(), moment)
-            try:
-                op.execute("ALTER TABLE comments MODIFY posted DATETIME(6) NOT NULL, ALGORITHM=INPLACE, LOCK=NONE")
-                return
-            except sa.exc.DBAPIError as error:
-                if error.orig.args[0] not in NULL_IN_NOT_NULL or attempt == ATTEMPTS:
-                    raise
+        connection = op.get_bind()
+        moment = moment or earliest(connection) or now()
+        # The program before this schema may still run. What it stores from here on has a time by itself.
+        op.execute(f"ALTER TABLE comments ALTER COLUMN posted SET DEFAULT '{moment}', ALGORITHM=INPLACE, LOCK=NONE")
+        fill(connection, moment)
+        op.execute("ALTER TABLE comments MODIFY posted DATETIME(6) NOT NULL, ALGORITHM=INPLACE, LOCK=NONE")
+
+
+def earliest(connection):
+    """Return the earliest time there is; where an upgrade was cut short, that is the one it began with."""
+    return connection.execute(sa.select(sa.func.min(comments.c.posted))).scalar()
 
 
 def fill(connection, moment):
-    """Give every row without a time the time of those that have one already, else `moment`."""
-    moment = moment or connection.execute(sa.select(sa.func.min(comments.c.posted))).scalar() or now()
+    """Give every row without a time `moment`, BATCH_ROWS by BATCH_ROWS."""
     last = None
     while True:
         ids = sa.select(comments.c.id).order_by(comments.c.id).limit(BATCH_ROWS)
@@ -71,18 +78,21 @@ def fill(connection, moment):
         last = upper
 
 
-def asked_moment():
-    """Return the moment of `-x posted=...`, UTC without its zone as the database keeps it; None if not asked for."""
-    asked = context.get_x_argument(as_dictionary=True).get("posted")
-    if asked is None:
-        return None
+def read_moment(asked):
+    """Return the moment that `-x posted=...` names, UTC without its zone as the database keeps it."""
     try:
         moment = datetime.fromisoformat(asked[:-1] + "+00:00" if asked.endswith("Z") else asked)
-    except ValueError:
+        has_zone = moment.tzinfo is not None
+        moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    except (ValueError, OverflowError):
         raise util.CommandError(f"-x posted={asked} is no moment; write it as 2017-07-07T18:47+00:00") from None
-    if moment.tzinfo is None:
+    if not has_zone:
         raise util.CommandError(f"-x posted={asked} has no zone; for UTC end it with +00:00")
-    return moment.astimezone(timezone.utc).replace(tzinfo=None)
+    return moment
+
+
+# What may be given as `-x name=value`, and what reads it; env.py tries it before the first migration runs.
+arguments = {"posted": read_moment}
 
 
 def now():
