@@ -37,15 +37,15 @@ def start(command: str, url: str) -> subprocess.Popen[bytes]:
     sys.exit(f"no page at {url} after {START_SECONDS} s")
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes in the group of `pid` other than itself."""
+def servers(group: int) -> list[int]:
+    """Return the processes of the group other than the shell, which bash may have become itself by the last command."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = stat.read_text().rsplit(")", 1)[1].split()
+            name, fields = stat.read_text().rsplit(")", 1)
         except OSError:
             continue
-        if int(fields[2]) == pid and int(stat.parent.name) != pid:
+        if int(fields.split()[2]) == group and not name.endswith("(bash"):
             found.append(int(stat.parent.name))
     return found
 
@@ -55,7 +55,7 @@ def stop(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     if number is signal.SIGINT:
         os.killpg(process.pid, number)
     else:
-        for pid in children(process.pid):
+        for pid in servers(process.pid):
             os.kill(pid, number)
     code = process.wait(STOP_SECONDS)
     if code != 0:
