@@ -141,7 +141,7 @@ class MySQLDatabases:
         run_sql(
             url,
             *(f"CREATE TABLE {table} LIKE {template}.{table}" for table in self._tables),
-            f"INSERT INTO alembic_version SELECT * FROM {template}.alembic_version",
+            *(f"INSERT INTO {table} SELECT * FROM {template}.{table}" for table in self._tables),
         )
         return url
 

@@ -1,4 +1,4 @@
-"""The heart: comments, what is true of them whoever looks, and the page that shows them.
+"""The heart: threads and comments, what is true of them whoever looks, and the pages that show them.
 
 Knows no other room. Others use its queries and operations.
 """

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import unicodedata
 from datetime import datetime, timedelta, timezone
 
-from .models import POST_KEY_CHARS
+from ..errors import UNPRINTABLE
+from .models import MAX_KEY_CHARS, POST_KEY_CHARS
 
 DOUBLE_POST_MINUTES = 10
 MAX_ID = 2**63 - 1
@@ -15,8 +17,24 @@ MAX_ID = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def post_keys(secret: str, sender: str, content: str, now: datetime) -> tuple[str, str]:
-    """Return the two keys of a post; another post of the same text by the same sender shares one of them.
+def thread_key(path: str) -> str | None:
+    """Return the key of the thread under the page at `path`, None where no page can be.
+
+    One page has one key: Unicode is composed (NFC), there is one slash at the beginning, none at the end
+    and none beside another; blanks around it are no part of it. Case and accents are. A path with `.` or
+    `..` in it, with control characters, or of more than MAX_KEY_CHARS is no page's.
+    """
+    if len(path) > 2 * MAX_KEY_CHARS:  # composing costs more than linear time, and halves a text at the most here
+        return None
+    parts = [part for part in unicodedata.normalize("NFC", path).strip().split("/") if part]
+    key = "/" + "/".join(parts).rstrip()
+    if {".", ".."} & set(parts) or UNPRINTABLE.search(key) or "\n" in key or "\t" in key or len(key) > MAX_KEY_CHARS:
+        return None
+    return key
+
+
+def post_keys(secret: str, sender: str, thread: str, content: str, now: datetime) -> tuple[str, str]:
+    """Return the two keys of a post; a second one by the same sender, of the same text in the same thread, shares one.
 
     Each key belongs to a window of time twice DOUBLE_POST_MINUTES long, and the windows of the second
     begin in the middle of those of the first. Two moments less than DOUBLE_POST_MINUTES apart have at
@@ -26,9 +44,8 @@ def post_keys(secret: str, sender: str, content: str, now: datetime) -> tuple[st
     span = timedelta(minutes=2 * DOUBLE_POST_MINUTES)
     plain = (now - _EPOCH) // span
     shifted = (now - _EPOCH + span / 2) // span
-    return _post_key(secret, sender, content, f"plain {plain}"), _post_key(
-        secret, sender, content, f"shifted {shifted}"
-    )
+    post = (secret, sender, thread, content)
+    return _post_key(*post, f"plain {plain}"), _post_key(*post, f"shifted {shifted}")
 
 
 def _post_key(secret: str, *parts: str) -> str:

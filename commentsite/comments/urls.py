@@ -1,46 +1,29 @@
-"""The addresses of comments, and the cursors in them."""
+"""The addresses of threads and comments."""
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from flask import url_for
 
-from ..errors import BadAddress
-from .models import Comment
-from .policy import comment_id
-from .queries import PAGE_SIZE, Position, comments_beside
+from ..keyset import PAGE_SIZE, cursor
+from .models import FIRST_THREAD_KEY, Comment
+from .queries import comments_of, thread_of
 
 # How many newer comments stand above one that was asked for, where there are more than a page of them.
 CONTEXT_COMMENTS = 2
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MICROSECOND = timedelta(microseconds=1)
 
-
-def cursor(position: Position) -> str:
-    """Return `position` as text for an address: microseconds since 1970, a dash, the id."""
-    return f"{(position.posted - _EPOCH) // _MICROSECOND}-{position.id}"
-
-
-def position_of(cursor: str) -> Position:
-    """Return the position that `cursor` writes. Raises BadAddress where it writes none.
-
-    A cursor that was made up, or whose comment is gone, still names a place in the order.
-    """
-    match = re.fullmatch(r"(-?[0-9]{1,18})-([0-9]{1,19})", cursor)
-    number = comment_id(match[2]) if match else None
-    if match and number is not None:
-        try:
-            return Position(_EPOCH + int(match[1]) * _MICROSECOND, number)
-        except OverflowError:
-            pass
-    raise BadAddress({"cursor": "This address names no place among the comments. Begin at the newest."})
+def thread_url(key: str, **values: Any) -> str:
+    """Return the address of a thread's page; `values` are its query, or `_anchor`."""
+    if key == FIRST_THREAD_KEY:
+        return url_for("comments.thread", **values)
+    return url_for("comments.thread", path=key[1:], **values)
 
 
 def place_url(comment: Comment) -> str:
     """Return the address of the page where `comment` now stands, and its place in it."""
-    newer = comments_beside(Position.of(comment), limit=PAGE_SIZE, newer=True)
-    before = cursor(Position.of(newer[CONTEXT_COMMENTS])) if len(newer) == PAGE_SIZE else None
-    return url_for("comments.thread", before=before, _anchor=f"comment-{comment.id}")
+    listing = comments_of(comment.thread_id)
+    newer = listing.beside(listing.position(comment), limit=PAGE_SIZE, newer=True)
+    before = cursor(listing.position(newer[CONTEXT_COMMENTS])) if len(newer) == PAGE_SIZE else None
+    return thread_url(thread_of(comment).key, before=before, _anchor=f"comment-{comment.id}")

@@ -1,41 +1,49 @@
-"""The comment page."""
+"""The pages of threads and comments."""
 
 from __future__ import annotations
 
 from flask import Blueprint, current_app, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from ..errors import BadAddress, NotFound
+from ..errors import NotFound
+from ..keyset import cursor
 from ..security import sender_mark, submitted_form
 from . import forms, markup, operations, policy, queries, urls
 
 bp = Blueprint("comments", __name__, template_folder="templates")
 bp.add_app_template_filter(markup.paragraphs_html)
 bp.add_app_template_filter(markup.time_html)
-bp.add_app_template_filter(urls.cursor)
+bp.add_app_template_filter(cursor)
+bp.add_app_template_global(urls.thread_url)
 
 
-@bp.get("/")
-def thread() -> str:
-    """Show a page of comments, newest first: the newest, or those before or after a cursor."""
-    before, after = request.args.get("before"), request.args.get("after")
-    if before is not None and after is not None:
-        raise BadAddress({"cursor": "This address asks for older and for newer comments at once. Begin at the newest."})
-    if before is not None:
-        page = queries.page_before(urls.position_of(before))
-    elif after is not None:
-        page = queries.page_after(urls.position_of(after))
-    else:
-        page = queries.newest_page()
-    return render_template("comments/thread.html", page=page)
+@bp.get("/", defaults={"path": ""})
+@bp.get("/threads/<path:path>")
+def thread(path: str) -> str | Response:
+    """Show a page of a thread's comments, newest first: the newest, or those before or after a cursor."""
+    key = _key_of(path)
+    if key[1:] != path:
+        return redirect(urls.thread_url(key, **request.args.to_dict()), code=308)
+    page = queries.comments_in(key).page(request.args.get("before"), request.args.get("after"))
+    return render_template("comments/thread.html", page=page, key=key)
 
 
-@bp.post("/")
-def post_comment() -> Response:
+@bp.post("/", defaults={"path": ""})
+@bp.post("/threads/<path:path>")
+def post_comment(path: str) -> Response:
     """Store a comment and go to where it now stands."""
+    key = _key_of(path)
     draft = forms.comment_draft(submitted_form())
-    comment = operations.post_comment(draft, sender=sender_mark(), secret=current_app.config["SECRET_KEY"])
+    secret = current_app.config["SECRET_KEY"]
+    comment = operations.post_comment(draft, thread_key=key, sender=sender_mark(), secret=secret)
     return redirect(urls.place_url(comment), code=303)
+
+
+@bp.get("/threads")
+def threads() -> str:
+    """List the threads, those with the latest comments first."""
+    page = queries.threads().page(request.args.get("before"), request.args.get("after"))
+    return render_template("comments/threads.html", page=page)
 
 
 @bp.get("/comments/<text>")
@@ -45,3 +53,10 @@ def comment(text: str) -> Response:
     if comment_id is None:
         raise NotFound("There is no comment of this number.")
     return redirect(urls.place_url(queries.comment_by_id(comment_id)), code=302)
+
+
+def _key_of(path: str) -> str:
+    key = policy.thread_key(path)
+    if key is None:
+        raise NotFound("No page of a site has this path, so there is no thread for it.")
+    return key

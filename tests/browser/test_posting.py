@@ -74,10 +74,10 @@ def slow_down_posts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     store = operations.post_comment
 
-    def post_slowly(draft: CommentDraft, *, sender: str, secret: str) -> Comment:
+    def post_slowly(draft: CommentDraft, **rest: str) -> Comment:
         calls.append(draft.content)
         time.sleep(0.5)
-        return store(draft, sender=sender, secret=secret)
+        return store(draft, **rest)
 
     monkeypatch.setattr(operations, "post_comment", post_slowly)
     return calls

@@ -23,9 +23,9 @@ from tests.factories import MOMENT
 WRITERS = 8
 
 
-def post(app: Flask, content: str, sender: str = "alice") -> int:
+def post(app: Flask, content: str, sender: str = "alice", thread: str = "/") -> int:
     with app.app_context():
-        return post_comment(CommentDraft(content), sender=sender, secret="s").id
+        return post_comment(CommentDraft(content), thread_key=thread, sender=sender, secret="s").id
 
 
 def count(app: Flask) -> int:

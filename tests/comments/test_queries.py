@@ -13,17 +13,19 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, text
 
 from commentsite.comments import queries
+from commentsite.comments.models import Comment
 from commentsite.comments.operations import add_comments
-from commentsite.comments.queries import PAGE_SIZE, CommentPage, Position
+from commentsite.comments.queries import comments_in
 from commentsite.db import db
 from commentsite.errors import NotFound
+from commentsite.keyset import PAGE_SIZE, Page, Position
 from tests.factories import MOMENT, make_comments
 
 ROWS = 20_000
 
 
-def ids(page: CommentPage) -> list[int]:
-    return [comment.id for comment in page.comments]
+def ids(page: Page[Comment]) -> list[int]:
+    return [comment.id for comment in page.rows]
 
 
 @contextmanager
@@ -45,29 +47,29 @@ def statements(app: Flask) -> Iterator[list[str]]:
 def test_pages_in_both_directions_hold_every_comment_once(app: Flask, apart: timedelta) -> None:
     with app.app_context():
         numbers = make_comments(2 * PAGE_SIZE + 7, apart=apart)
-        page = queries.newest_page()
+        page = comments_in("/").newest_page()
         seen = ids(page)
         while page.older:
-            page = queries.page_before(page.older)
+            page = comments_in("/").page_before(page.older)
             seen += ids(page)
         assert seen == numbers[::-1]
         assert page.newer
-        assert ids(queries.page_after(page.newer)) == seen[PAGE_SIZE : 2 * PAGE_SIZE]
+        assert ids(comments_in("/").page_after(page.newer)) == seen[PAGE_SIZE : 2 * PAGE_SIZE]
 
 
 def test_page_of_exactly_the_size_has_no_older_one(app: Flask) -> None:
     with app.app_context():
         make_comments(PAGE_SIZE)
-        assert queries.newest_page().older is None
+        assert comments_in("/").newest_page().older is None
 
 
 def test_comments_that_come_between_do_not_move_a_page(app: Flask) -> None:
     with app.app_context():
         numbers = make_comments(PAGE_SIZE + 5)
-        older = queries.newest_page().older
+        older = comments_in("/").newest_page().older
         assert older
         make_comments(10, first=MOMENT + timedelta(days=9))
-        assert ids(queries.page_before(older)) == numbers[4::-1]
+        assert ids(comments_in("/").page_before(older)) == numbers[4::-1]
 
 
 def test_comment_by_id_raises_not_found(app: Flask) -> None:
@@ -88,12 +90,12 @@ def test_page_is_one_statement_without_count_or_offset(app: Flask, client: Flask
     assert not re.search(r"count\(|OFFSET (?!\?)", asked[0], re.IGNORECASE)
 
 
-def test_post_is_two_statements(app: Flask, client: FlaskClient) -> None:
+def test_post_is_five_statements(app: Flask, client: FlaskClient) -> None:
     client.get("/")
     with statements(app) as seen:
         client.post("/", data={"content": "Hello"})
     asked = [statement.split()[0] for statement in seen if not statement.startswith("BEGIN")]
-    assert asked == ["INSERT", "SELECT"]
+    assert asked == ["SELECT", "INSERT", "UPDATE", "SELECT", "SELECT"]
 
 
 @pytest.fixture(params=[timedelta(0), timedelta(seconds=1)], ids=["one moment", "many moments"])
@@ -108,7 +110,7 @@ def long_thread(app: Flask, request: pytest.FixtureRequest) -> Flask:
 
 def middle_of(app: Flask) -> Position:
     with app.app_context():
-        return Position.of(queries.comment_by_id(ROWS // 2))
+        return comments_in("/").position(queries.comment_by_id(ROWS // 2))
 
 
 def rows_examined(work: Callable[[], object]) -> int:
@@ -123,11 +125,11 @@ def test_middle_page_examines_no_more_rows_than_a_few_pages(long_thread: Flask, 
     middle = middle_of(long_thread)
     with long_thread.app_context():
         if backend == "mysql":
-            for read in (queries.page_before, queries.page_after):
+            for read in (comments_in("/").page_before, comments_in("/").page_after):
                 assert rows_examined(lambda read=read: read(middle)) < 10 * PAGE_SIZE  # type: ignore[misc]
         else:
-            assert steps_of(lambda: queries.page_before(middle)) < 200 * PAGE_SIZE
-            assert steps_of(lambda: queries.page_after(middle)) < 200 * PAGE_SIZE
+            assert steps_of(lambda: comments_in("/").page_before(middle)) < 200 * PAGE_SIZE
+            assert steps_of(lambda: comments_in("/").page_after(middle)) < 200 * PAGE_SIZE
 
 
 def steps_of(work: Callable[[], object]) -> int:
@@ -149,6 +151,6 @@ def steps_of(work: Callable[[], object]) -> int:
 
 def test_middle_page_asks_the_index_of_the_order(long_thread: Flask, backend: str) -> None:
     with statements(long_thread) as seen, long_thread.app_context():
-        queries.page_before(Position(MOMENT, 1))
+        comments_in("/").page_before(Position(MOMENT, 1))
     asked = seen[-1]
-    assert ("FORCE INDEX (ix_comments_posted_id)" in asked) == (backend == "mysql")
+    assert ("FORCE INDEX (ix_comments_thread_id_posted_id)" in asked) == (backend == "mysql")

@@ -24,8 +24,8 @@ THEIR_STEP = """
 from alembic import op
 import sqlalchemy as sa
 
-revision = "0007"
-down_revision = "0006"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade():
@@ -114,7 +114,7 @@ def kept(upgraded: Host, site: Server, gone_back: Answer) -> list[str]:
     post_body(site.port, b"content=kept&author=Alice")
     commit, pull, renumber = (block.text for block in reading.under(DOCUMENT, "Keep it", "bash"))
     upgraded.type(commit)
-    (upgraded.origin / "migrations/versions/0007_theirs.py").write_text(THEIR_STEP)
+    (upgraded.origin / "migrations/versions/0011_theirs.py").write_text(THEIR_STEP)
     upgraded.commit("The version after the next")
     upgraded.type(pull)
     upgraded.type(renumber)

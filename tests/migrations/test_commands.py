@@ -50,9 +50,9 @@ def test_check_runs_from_any_folder(database: URL, tmp_path: Path) -> None:
 
 def test_check_finds_a_lost_index_from_any_folder(database: URL, tmp_path: Path) -> None:
     on_table = " ON comments" if database.get_backend_name() == "mysql" else ""
-    run_sql(database, f"DROP INDEX ix_comments_posted_id{on_table}")
+    run_sql(database, f"DROP INDEX ix_comments_thread_id_posted_id{on_table}")
     process = start_command(database, *FLASK, "check", cwd=tmp_path)
-    assert "ix_comments_posted_id" in process.communicate()[0]
+    assert "ix_comments_thread_id_posted_id" in process.communicate()[0]
     assert process.returncode == 1
 
 

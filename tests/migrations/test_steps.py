@@ -108,6 +108,46 @@ def test_downgraded_database_takes_the_tutorials_comments(filled: URL, make_app:
     assert contents(filled)[-1] == (5, "from the older program")
 
 
+# Threads.
+
+
+def test_comments_from_before_are_in_the_first_thread(filled: URL, make_app: MakeApp) -> None:
+    db_command(make_app(filled), "upgrade", "-x", "posted=2017-07-07T18:47+00:00")
+    assert select(filled, "SELECT DISTINCT thread_id FROM comments") == [(1,)]
+    threads = select(filled, "SELECT id, `key`, comment_count, version, latest FROM threads")
+    assert [row[:4] for row in threads] == [(1, "/", len(CONTENTS), 1)]
+    assert str(threads[0][4]).startswith("2017-07-07 18:47:00")
+
+
+def test_first_thread_is_there_without_comments(database: URL) -> None:
+    assert select(database, "SELECT `key`, comment_count, latest FROM threads") == [("/", 0, None)]
+
+
+def test_way_down_from_threads_keeps_the_comments_of_all(filled: URL, make_app: MakeApp) -> None:
+    app = make_app(filled)
+    db_command(app, "upgrade")
+    run_sql(
+        filled,
+        "INSERT INTO threads (id, `key`, comment_count, version) VALUES (7, '/blog', 1, 1)",
+        "INSERT INTO comments (content, posted, thread_id) VALUES ('on the blog', '2017-07-07 18:47:00.000000', 7)",
+    )
+    before = contents(filled)
+    db_command(app, "downgrade", "0006")
+    assert contents(filled) == before
+    db_command(app, "upgrade")
+    assert select(filled, "SELECT comment_count FROM threads") == [(len(CONTENTS) + 1,)]
+
+
+@pytest.mark.only_on("mysql")
+def test_keys_differ_by_case_and_accents(database: URL) -> None:
+    found = select(
+        database,
+        "SELECT collation_name FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND table_name = 'threads' AND column_name = 'key'",
+    )
+    assert found == [("utf8mb4_bin",)]
+
+
 # What `db check` does not see.
 
 
@@ -141,7 +181,7 @@ def test_schema_counts_content_in_characters(database: URL) -> None:
 
 def test_schema_has_the_indexes_of_the_queries(database: URL) -> None:
     assert indexes(database) == {
-        ("ix_comments_posted_id", False, ("posted", "id")),
+        ("ix_comments_thread_id_posted_id", False, ("thread_id", "posted", "id")),
         ("ix_comments_post_key", True, ("post_key",)),
         ("ix_comments_post_key_shifted", True, ("post_key_shifted",)),
     }
@@ -207,4 +247,4 @@ def test_table_is_named_once_in_sqlites_sequence(filled: URL, at_head: Flask) ->
     db_command(at_head, "downgrade", "0002")
     db_command(at_head, "upgrade")
     with connected(filled) as connection:
-        assert connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence").all() == [("comments", 4)]
+        assert connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'comments'").all() == [(4,)]

@@ -1,0 +1,44 @@
+"""create threads
+
+The conversations of a site, each known by a key. The comments there are so far belong to the first, `/`.
+
+Revision ID: 0007
+Revises: 0006
+Create Date: 2026-11-22 08:00:00
+"""
+
+from alembic import op
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
+# Keys differ by case and accents, which MySQL's other collations take for the same.
+KEY = sa.String(length=500).with_variant(mysql.VARCHAR(length=500, charset="utf8mb4", collation="utf8mb4_bin"), "mysql")
+
+
+def upgrade():
+    if sa.inspect(op.get_bind()).has_table("threads"):
+        return
+    op.create_table(
+        "threads",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", KEY, nullable=False),
+        sa.Column("comment_count", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("latest", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.Index("ix_threads_key", "key", unique=True),
+        sa.Index("ix_threads_latest_id", "latest", "id"),
+        mysql_charset="utf8mb4",
+        sqlite_autoincrement=True,
+    )
+
+
+def downgrade():
+    if sa.inspect(op.get_bind()).has_table("threads"):
+        op.drop_table("threads")
