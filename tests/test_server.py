@@ -1,0 +1,93 @@
+"""The server of `commentsite serve`, and what the command says before it serves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from flask import Flask
+
+from commentsite.cli import cli
+from commentsite.server import Server
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """Give the signals back to the tests."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+class Silent:
+    """A server that listens on port 8765 and ends at once."""
+
+    port = 8765
+
+    def __init__(self, *_arguments: object) -> None:
+        self.was_run = False
+
+    def run(self) -> None:
+        self.was_run = True
+
+
+class Refused:
+    """A server that cannot listen."""
+
+    def __init__(self, *_arguments: object) -> None:
+        raise OSError(98, "Address already in use")
+
+
+def serve(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["serve", *arguments])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_server_answers_until_it_is_told_to_stop(app: Flask, number: signal.Signals) -> None:
+    server = Server(app, "127.0.0.1", 0, 2)
+    answers = []
+
+    def visit_and_stop() -> None:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/", timeout=10) as answer:
+            answers.append(answer.status)
+        os.kill(os.getpid(), number)
+
+    visitor = threading.Thread(target=visit_and_stop)
+    visitor.start()
+    server.run()
+    visitor.join()
+    assert answers == [200]
+
+
+def test_serve_says_where_it_is_and_where_the_comments_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMENTSITE_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("commentsite.cli.Server", Silent)
+    said = serve("--host", "::1").output
+    assert "is at http://[::1]:8765/" in said
+    assert f"Comments are kept in {tmp_path / 'comments.db'}" in said
+    assert "come back later" not in said
+
+
+def test_serve_names_the_port_it_cannot_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMENTSITE_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("commentsite.cli.Server", Refused)
+    result = serve("--port", "81")
+    assert result.exit_code == 1
+    assert "cannot listen on 127.0.0.1 port 81: Address already in use" in result.output
+
+
+def test_serve_begins_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMENTSITE_DATABASE_URL", "mysql://u:hunter2@127.0.0.1:1/d")
+    monkeypatch.setenv("COMMENTSITE_SECRET_KEY", "9f2d6c1e0b7a4835")
+    monkeypatch.setattr("commentsite.cli.Server", Silent)
+    result = serve()
+    assert result.exit_code == 0
+    assert "Visitors are told to come back later: the database does not answer" in result.output
+    assert "hunter2" not in result.output
