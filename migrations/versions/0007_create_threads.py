@@ -21,22 +21,29 @@ MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
 KEY = sa.String(length=500).with_variant(mysql.VARCHAR(length=500, charset="utf8mb4", collation="utf8mb4_bin"), "mysql")
 
 
+INDEXES = {"ix_threads_key": (["key"], True), "ix_threads_latest_id": (["latest", "id"], False)}
+
+
 def upgrade():
-    if sa.inspect(op.get_bind()).has_table("threads"):
-        return
-    op.create_table(
-        "threads",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("key", KEY, nullable=False),
-        sa.Column("comment_count", sa.Integer(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("latest", MOMENT, nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-        sa.Index("ix_threads_key", "key", unique=True),
-        sa.Index("ix_threads_latest_id", "latest", "id"),
-        mysql_charset="utf8mb4",
-        sqlite_autoincrement=True,
-    )
+    inspector = sa.inspect(op.get_bind())
+    present = set()
+    if inspector.has_table("threads"):  # this was cut short: MySQL makes the table and each index by themselves
+        present = {index["name"] for index in inspector.get_indexes("threads")}
+    else:
+        op.create_table(
+            "threads",
+            sa.Column("id", sa.Integer(), nullable=False),
+            sa.Column("key", KEY, nullable=False),
+            sa.Column("comment_count", sa.Integer(), nullable=False),
+            sa.Column("version", sa.Integer(), nullable=False),
+            sa.Column("latest", MOMENT, nullable=True),
+            sa.PrimaryKeyConstraint("id"),
+            mysql_charset="utf8mb4",
+            sqlite_autoincrement=True,
+        )
+    for name, (columns, is_unique) in INDEXES.items():
+        if name not in present:
+            op.create_index(name, "threads", columns, unique=is_unique)
 
 
 def downgrade():
