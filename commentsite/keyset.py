@@ -128,4 +128,4 @@ def position_of(cursor: str) -> Position:
             return Position(_EPOCH + int(match[1]) * _MICROSECOND, int(match[2]))
         except OverflowError:
             pass
-    raise BadAddress({"cursor": "This address names no place among the comments. Begin at the newest."})
+    raise BadAddress({"cursor": "This address names no place in this list. Begin at the newest."})

@@ -19,6 +19,7 @@ from commentsite.comments.operations import add_comments
 from commentsite.db import db
 from tests.factories import MOMENT, make_comments
 
+from .test_queries import statements
 from .test_views import link, shown_ids, stored, typed
 
 
@@ -150,6 +151,15 @@ def test_thread_list_is_paged_both_ways(app: Flask, client: FlaskClient) -> None
         address = link(page, "next") or ""
     assert seen == [f"/{n}" for n in reversed(range(120))]
     assert listed(client.get(link(page, "prev") or "").text) == seen[50:100]
+
+
+def test_thread_list_asks_the_index_of_its_order(app: Flask, client: FlaskClient, backend: str) -> None:
+    client.get("/threads")
+    with statements(app) as seen:
+        client.get("/threads?before=1499453220000000-9")
+    asked = [statement for statement in seen if not statement.startswith("BEGIN")]
+    assert len(asked) == 1
+    assert ("FORCE INDEX (ix_threads_latest_id)" in asked[0]) == (backend == "mysql")
 
 
 def test_counts_are_true_after_posts_of_eight_at_once(app: Flask) -> None:
