@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask
 
-from . import comments, config, db, errors, health, schema, security
+from . import comments, config, db, errors, frames, freshness, front, health, schema, security
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -27,8 +27,11 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     db.init_app(app)
     errors.init_app(app)
     security.init_app(app)
+    freshness.init_app(app)
+    frames.init_app(app)
     health.init_app(app)
     schema.init_app(app)
 
     comments.init_app(app)
+    front.init_app(app)
     return app

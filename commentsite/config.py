@@ -106,6 +106,30 @@ def _whole_number(value: str, least: int, most: int) -> int:
     return int(value)
 
 
+def _depth(value: str) -> int:
+    return _whole_number(value, 0, 7)
+
+
+def _cache_mb(value: str) -> int:
+    return _whole_number(value, 0, 4096)
+
+
+def _minutes(value: str) -> int:
+    return _whole_number(value, 0, 7 * 24 * 60)
+
+
+def _yes(value: str) -> bool:
+    if value.lower() not in ("yes", "no"):
+        raise ValueError(f"wants yes or no, not {value!r}")
+    return value.lower() == "yes"
+
+
+def _order(value: str) -> str:
+    if value not in ("newest", "oldest"):
+        raise ValueError(f"wants newest or oldest, not {value!r}")
+    return value
+
+
 def _secret(value: str) -> str:
     if len(value) < MIN_SECRET_CHARS:
         raise ValueError(
@@ -157,6 +181,13 @@ SETTINGS = {
             _timestamp_format,
             "How the time of a comment is written: a strftime pattern.",
         ),
+        Setting("ORDER", "newest", _order, "Which comments come first, newest or oldest, where a reader chose none."),
+        Setting("REPLY_DEPTH", "4", _depth, "How many levels of replies are indented; deeper ones follow flat."),
+        Setting("REQUIRE_NAME", "no", _yes, "Whether a comment needs a name: yes or no."),
+        Setting("REQUIRE_EMAIL", "no", _yes, "Whether a comment needs an e-mail address: yes or no."),
+        Setting("EDIT_WINDOW_MINUTES", "15", _minutes, "How long writers may edit and delete; 0 for not at all."),
+        Setting("MARKDOWN_IMAGES", "no", _yes, "Whether comments may show images of other sites: yes or no."),
+        Setting("PAGE_CACHE_MB", "16", _cache_mb, "Memory each process may keep pages in, in MiB; 0 for none."),
         Setting("DATA_DIR", None, _folder, "The folder of the SQLite file and the secret key."),
         Setting("DATABASE_URL", None, _database_url, "The database as a URL; SQLite in the data folder if not given."),
         Setting(

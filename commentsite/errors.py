@@ -65,6 +65,13 @@ class NotAllowed(SiteError):
     title = "Not allowed"
 
 
+class Conflict(SiteError):
+    """What was asked for does not go with how things have come to stand."""
+
+    status = 409
+    title = "Not posted yet"
+
+
 class WrongContentType(SiteError):
     status = 415
     title = "Not posted: wrong content type"

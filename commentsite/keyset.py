@@ -1,4 +1,4 @@
-"""Pages of rows in the order of their time, newest first, that cost the same wherever they are.
+"""Pages of rows in the order of their time that cost the same wherever they are.
 
 A page begins at a position (a moment and an id), not at a number of rows: nothing is counted or skipped.
 """
@@ -6,21 +6,22 @@ A page begins at a position (a moment and an id), not at a number of rows: nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cache
+from itertools import starmap
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, select, union_all
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy import Column, Integer, Select, String, bindparam, select, type_coerce, union_all
 
-from .db import Base, db
 from .errors import BadAddress
+from .reading import rows
 
 PAGE_SIZE = 50
 MAX_ID = 2**63 - 1
 
-Row = TypeVar("Row", bound=Base)
+Shape = TypeVar("Shape")  # what rows have: the attributes of the columns
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
@@ -35,81 +36,105 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Page(Generic[Row]):
-    """Rows, newest first; where the next older and newer pages begin, None where there are none."""
+class Page(Generic[Shape]):
+    """Rows in the order of their listing; where the next older and newer pages begin, None where there are none."""
 
-    rows: Sequence[Row]
+    rows: Sequence[Shape]
     older: Position | None
     newer: Position | None
 
 
-@dataclass(frozen=True)
-class Listing(Generic[Row]):
-    """The rows of `chosen`, a select of `entity` by an index that ends in the columns `moment` and `number`.
+@dataclass(frozen=True, eq=False)
+class Listing(Generic[Shape]):
+    """The rows of `chosen`, by an index that ends in the columns `moment` and `number`, equal moments by their ids.
 
-    Equal moments keep the order of their ids.
+    `chosen` selects both columns and may have parameters of its own: every method takes their `values`. `shape` is
+    called with the columns of each row. The statements are built once.
     """
 
-    entity: type[Row]
+    shape: Callable[..., Shape]
     chosen: Select[Any]
-    moment: InstrumentedAttribute[Any]
-    number: InstrumentedAttribute[int]
+    moment: Column[Any]
+    number: Column[int]
 
-    def position(self, row: Row) -> Position:
+    def position(self, row: Any) -> Position:
         """Return where `row` stands."""
-        return Position(getattr(row, self.moment.key), getattr(row, self.number.key))
+        return Position(moment_of(getattr(row, self.moment.key)), getattr(row, self.number.key))
 
-    def page(self, before: str | None, after: str | None) -> Page[Row]:
-        """Return the page that an address asks for by one of two cursors, or the newest. Raises BadAddress."""
+    def page(self, before: str | None, after: str | None, *, oldest_first: bool = False, **values: Any) -> Page[Shape]:
+        """Return the page that an address asks for by one of two cursors, or the first. Raises BadAddress."""
         if before is not None and after is not None:
             raise BadAddress({"cursor": "This address asks for older and for newer ones at once. Begin at the newest."})
-        if before is not None:
-            return self.page_before(position_of(before))
-        return self.newest_page() if after is None else self.page_after(position_of(after))
+        text = before if after is None else after
+        if text is None:
+            return self.first_page(oldest_first=oldest_first, **values)
+        turn = self.page_onward if (after is not None) == oldest_first else self.page_back
+        return turn(position_of(text), oldest_first=oldest_first, **values)
 
-    def newest_page(self) -> Page[Row]:
-        """Return the newest PAGE_SIZE rows."""
-        order = self.chosen.order_by(self.moment.desc(), self.number.desc())
-        found = db.session.scalars(order.limit(PAGE_SIZE + 1)).all()
-        return Page(found[:PAGE_SIZE], older=self._next(found), newer=None)
+    def first_page(self, *, oldest_first: bool = False, **values: Any) -> Page[Shape]:
+        """Return the first PAGE_SIZE rows."""
+        statement = self._from_the_end(oldest_first)
+        found = self._shaped(rows(statement, {**values, "limit": PAGE_SIZE + 1}))
+        return self._page(found[:PAGE_SIZE], is_more=len(found) > PAGE_SIZE, behind=None, oldest_first=oldest_first)
 
-    def page_before(self, position: Position) -> Page[Row]:
-        """Return the PAGE_SIZE rows next older than `position`."""
-        found = self.beside(position, limit=PAGE_SIZE + 1, newer=False)
-        newer = self.position(found[0]) if found else position
-        return Page(found[:PAGE_SIZE], older=self._next(found), newer=newer)
+    def page_onward(self, position: Position, *, oldest_first: bool = False, **values: Any) -> Page[Shape]:
+        """Return the PAGE_SIZE rows that follow `position` in the order of the listing."""
+        found = self.beside(position, limit=PAGE_SIZE + 1, newer=oldest_first, **values)
+        behind = self.position(found[0]) if found else position
+        return self._page(found[:PAGE_SIZE], is_more=len(found) > PAGE_SIZE, behind=behind, oldest_first=oldest_first)
 
-    def page_after(self, position: Position) -> Page[Row]:
-        """Return the PAGE_SIZE rows next newer than `position`; the newest page where there are not so many."""
-        found = self.beside(position, limit=PAGE_SIZE + 1, newer=True)
+    def page_back(self, position: Position, *, oldest_first: bool = False, **values: Any) -> Page[Shape]:
+        """Return the PAGE_SIZE rows that come before `position`; the first page where there are not so many."""
+        found = self.beside(position, limit=PAGE_SIZE + 1, newer=not oldest_first, **values)
         if len(found) <= PAGE_SIZE:
-            return self.newest_page()
+            return self.first_page(oldest_first=oldest_first, **values)
         shown = list(reversed(found[:PAGE_SIZE]))
-        return Page(shown, older=self.position(shown[-1]), newer=self.position(shown[0]))
+        return self._page(shown, is_more=True, behind=self.position(shown[0]), oldest_first=oldest_first)
 
-    def beside(self, position: Position, *, limit: int, newer: bool) -> Sequence[Row]:
-        """Return the rows nearest to `position` on one side, nearest first.
+    def beside(self, position: Position, *, limit: int, newer: bool, **values: Any) -> Sequence[Shape]:
+        """Return the rows nearest to `position` on one side, nearest first."""
+        moment = position.moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+        place = {"moment": moment, "number": position.id, "limit": limit}
+        return self._shaped(rows(self._beside(newer), {**values, **place}))
 
-        One statement of two bounded reads of the index, those of the same moment and those beyond. As one
-        condition with OR, SQLite walks every row of the same moment.
+    def _shaped(self, found: list[Any]) -> list[Shape]:
+        return list(starmap(self.shape, found))
+
+    def _page(
+        self, shown: Sequence[Shape], *, is_more: bool, behind: Position | None, oldest_first: bool
+    ) -> Page[Shape]:
+        ahead = self.position(shown[-1]) if is_more else None
+        older, newer = (behind, ahead) if oldest_first else (ahead, behind)
+        return Page(shown, older=older, newer=newer)
+
+    @cache  # noqa: B019 - the listings are a few constants
+    def _from_the_end(self, oldest_first: bool) -> Select[Any]:
+        order = [column.asc() if oldest_first else column.desc() for column in (self.moment, self.number)]
+        return self.chosen.order_by(*order).limit(bindparam("limit"))
+
+    @cache  # noqa: B019
+    def _beside(self, newer: bool) -> Select[Any]:
+        """Return one statement of two bounded reads of the index, those of the same moment and those beyond.
+
+        As one condition with OR, SQLite walks every row of the same moment.
         """
-        if newer:
-            side = self.number > position.id, self.moment > position.moment
-            order = self.moment.asc(), self.number.asc()
-        else:
-            side = self.number < position.id, self.moment < position.moment
-            order = self.moment.desc(), self.number.desc()
-        same = self.chosen.where(self.moment == position.moment, side[0]).order_by(*order).limit(limit)
-        beyond = self.chosen.where(side[1]).order_by(*order).limit(limit)
+        moment, number = bindparam("moment", type_=String), bindparam("number", type_=Integer)
+        own = type_coerce(self.moment, String)
+        side = self.number > number if newer else self.number < number
+        far = own > moment if newer else own < moment
+        order = [column.asc() if newer else column.desc() for column in (self.moment, self.number)]
+        limit = bindparam("limit", type_=Integer)
+        same = self.chosen.where(own == moment, side).order_by(*order).limit(limit)
+        beyond = self.chosen.where(far).order_by(*order).limit(limit)
         both = union_all(select(same.subquery("same")), select(beyond.subquery("beyond"))).subquery("beside")
-        found = aliased(self.entity, both)
-        moment, number = getattr(found, self.moment.key), getattr(found, self.number.key)
-        order = (moment.asc(), number.asc()) if newer else (moment.desc(), number.desc())
-        return db.session.scalars(select(found).order_by(*order).limit(limit)).all()
+        ends = both.c[self.moment.key], both.c[self.number.key]
+        return select(both).order_by(*(end.asc() if newer else end.desc() for end in ends)).limit(limit)
 
-    def _next(self, found: Sequence[Row]) -> Position | None:
-        """Return where the next page begins, if the one row more that was asked for is there."""
-        return self.position(found[PAGE_SIZE - 1]) if len(found) > PAGE_SIZE else None
+
+def moment_of(value: datetime | str) -> datetime:
+    """Return the moment that a driver read: as text from SQLite, without its zone from MySQL."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def cursor(position: Position) -> str:

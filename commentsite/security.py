@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Request, Response, current_app, request
+from flask.sessions import SessionInterface
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as BaseResponse
 
 from .errors import InvalidInput, NotAllowed, WrongContentType
 
@@ -34,6 +37,11 @@ def init_app(app: Flask) -> None:
     if hops:
         # Host and prefix are not taken from headers: a proxy that does not set them passes on the visitor's own.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    app.extensions["commentsite.headers"] = headers = dict(HEADERS)
+    if app.config["MARKDOWN_IMAGES"]:
+        policy = headers["Content-Security-Policy"]
+        headers["Content-Security-Policy"] = policy.replace("img-src 'self'", "img-src 'self' https:")
+    app.session_interface = NoSessions()
     app.before_request(refuse_other_sites)
     app.after_request(add_headers)
 
@@ -62,6 +70,15 @@ def refuse_other_sites() -> None:
         )
 
 
+def refuse_no_origin() -> None:
+    """Raise NotAllowed for an unsafe request that does not say where it comes from.
+
+    For what a cookie of ours allows: every browser of today says it, and a program has no such cookie by accident.
+    """
+    if "Sec-Fetch-Site" not in request.headers and "Origin" not in request.headers:
+        raise NotAllowed("This browser does not say from which page it sends. Only the site's own page may do this.")
+
+
 def host_of(origin: str) -> str | None:
     """Return host and port of an Origin header, lower case and without the scheme's own port; None if it has none."""
     try:
@@ -76,9 +93,15 @@ def host_of(origin: str) -> str | None:
 
 
 def add_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers.extend(current_app.extensions["commentsite.headers"])
     return response
+
+
+class NoSessions(SessionInterface):
+    """Opens no session: what readers and writers need is in cookies of their own, and most have none."""
+
+    def open_session(self, app: Flask, request: Request) -> None:
+        return None
 
 
 def submitted_form() -> Mapping[str, str]:
@@ -101,6 +124,28 @@ def submitted_form() -> Mapping[str, str]:
             {"content": "Some characters did not arrive as UTF-8 text. Check the text below and send it again."}
         ) from None
     return request.form.to_dict()
+
+
+def signer(purpose: str) -> URLSafeTimedSerializer:
+    """Return what signs values for one `purpose` with the site's key, and tells when it did."""
+    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt=f"commentsite {purpose}")
+
+
+def cookie_name(name: str) -> str:
+    """Return the name of a cookie of ours; over HTTPS the browser itself guards one that begins with `__Host-`."""
+    return f"__Host-commentsite-{name}" if request.is_secure else f"commentsite-{name}"
+
+
+def set_cookie(response: BaseResponse, name: str, value: str, *, max_age_seconds: int) -> None:
+    """Have the browser keep `value` under `name` for a time, or with 0 seconds forget it."""
+    response.set_cookie(
+        cookie_name(name),
+        value,
+        max_age=max_age_seconds,
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 def client_address() -> str:

@@ -158,13 +158,24 @@ def refuse_orphans(connection):
 
 def refuse_bad_arguments():
     """Raise, before anything is changed, for an `-x name=value` that no migration asks for or can read."""
-    known = {}
+    readers, tables = {}, []
     for script in ScriptDirectory.from_config(context.config).walk_revisions():
-        known |= getattr(script.module, "arguments", {})
-    for name, value in context.get_x_argument(as_dictionary=True).items():
-        if name not in known:
+        readers |= getattr(script.module, "arguments", {})
+        tables += getattr(script.module, "droppable", [])
+    for name, _, value in (given.partition("=") for given in context.get_x_argument()):
+        if name == "drop":
+            refuse_to_drop(value, tables)
+        elif name in readers:
+            readers[name](value)
+        else:
             raise util.CommandError(f"-x {name}={value} is nothing that a migration here asks for")
-        known[name](value)
+
+
+def refuse_to_drop(asked, tables):
+    """Raise unless `-x drop=...` names one of `tables`, those that a step drops with their rows when told to."""
+    if asked not in tables:
+        known = " or ".join(f"-x drop={table}" for table in sorted(tables))
+        raise util.CommandError(f"-x drop={asked} names no table that can be dropped; say {known}")
 
 
 def run_until_let(connection):

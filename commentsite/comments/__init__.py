@@ -8,11 +8,14 @@ from __future__ import annotations
 from flask import Flask
 
 from ..errors import keep_typed
-from . import commands, views
+from . import articles, commands, views
 
 
 def init_app(app: Flask) -> None:
-    """Add the comment page and the commands of this room to `app`."""
+    """Add the pages and the commands of this room to `app`."""
     app.register_blueprint(views.bp)
-    app.cli.add_command(commands.demo)
+    articles.init_app(app)
+    for command in (commands.demo, commands.rerender, commands.close, commands.open_again):
+        app.cli.add_command(command)
     keep_typed(app, "comments.post_comment", "comments/_form.html")
+    keep_typed(app, "comments.edit_comment", "comments/_edit_form.html")

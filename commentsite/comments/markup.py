@@ -1,16 +1,57 @@
-"""Text of comments made into HTML, and their times into words."""
+"""Text of comments made into HTML, their times into words, and the marks of their writers into pictures."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
+from importlib.util import find_spec
 from zoneinfo import ZoneInfo
 
 from flask import current_app
 from markupsafe import Markup, escape
 
 from ..clock import format_timestamp, zone_label
-from ..errors import LINE_BREAK
+from ..errors import LINE_BREAK, UNPRINTABLE
+
+# Raise it with every change of what rendered() makes of a text: what was rendered under another name is stale.
+RULES = "1"
+
+HUES = 12
+MARK = re.compile("[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The safe HTML of a text, and the name of the renderer that made it (see current_renderer)."""
+
+    html: str
+    renderer: str
+
+
+def rendered(text: str) -> Rendered:
+    """Return Markdown `text` as HTML that is safe in a page, by the rules of markdown.py and the settings of this app.
+
+    What cannot be shown as Markdown, or not in good time, is shown as plain paragraphs. A text of MAX_CONTENT_CHARS
+    takes some 50 ms at worst, and comes to some 100,000 characters (see benchmarks/markdown.py).
+    """
+    from .markdown import markdown_html  # what it needs is large, and most processes only show what was rendered
+
+    lines = UNPRINTABLE.sub("", LINE_BREAK.sub("\n", text))
+    html = markdown_html(lines, with_images=current_app.config["MARKDOWN_IMAGES"], with_colours=_has_pygments())
+    return Rendered(html=html or str(paragraphs_html(lines)), renderer=current_renderer())
+
+
+def current_renderer() -> str:
+    """Return the name of what rendered() makes now, of RENDERER_CHARS at most: the rules, and what is switched on."""
+    has_images = current_app.config["MARKDOWN_IMAGES"]
+    return "+".join([RULES, *["code"] * _has_pygments(), *["images"] * has_images])
+
+
+@cache
+def _has_pygments() -> bool:
+    return find_spec("pygments") is not None
 
 
 def paragraphs_html(text: str) -> Markup:
@@ -34,3 +75,36 @@ def time_html(moment: datetime) -> Markup:
     if re.search(r"%[-_0^#]?[zZ]", pattern.replace("%%", "")):
         return element
     return element + Markup(' <span class="zone">{}</span>').format(zone_label(moment, zone))
+
+
+def mark_svg(mark: str | None) -> Markup:
+    """Return the picture of a writer's mark: a mirrored sign in one of HUES colours, which the style sheet names.
+
+    15 bits of the mark say which cells of five rows are drawn, 16 others the colour. What is no mark has a dot.
+    """
+    if mark is None or not MARK.fullmatch(mark):
+        return _mark_element("none", "M2 2h0")
+    cells = int(mark[4:8], 16)
+    halves = [f"{cells >> 3 * row & 7:03b}" for row in range(5)]
+    return _mark_element(str(int(mark[:4], 16) % HUES), _strokes([half + half[1::-1] for half in halves]) or "M2 2h0")
+
+
+def _mark_element(hue: str, path: str) -> Markup:
+    return Markup(
+        '<svg class="mark mark-{}" viewBox="-1.5 -1.5 7 7" aria-hidden="true" focusable="false"><path d="{}"/></svg>'
+    ).format(hue, path)
+
+
+def _strokes(rows: list[str]) -> str:
+    """Return the path of the cells that are 1: a stroke along each row and column of them, a dot where one is alone."""
+    across = [(y, run.start(), run.end()) for y, row in enumerate(rows) for run in re.finditer("1+", row)]
+    down = [
+        (x, run.start(), run.end())
+        for x, column in enumerate(zip(*rows, strict=True))
+        for run in re.finditer("1+", "".join(column))
+    ]
+    joined = {(x, y) for x, start, end in down if end - start > 1 for y in range(start, end)}
+    return "".join(
+        [f"M{start} {y}h{end - start - 1}" for y, start, end in across if end - start > 1 or (start, y) not in joined]
+        + [f"M{x} {start}v{end - start - 1}" for x, start, end in down if end - start > 1]
+    )

@@ -3,81 +3,253 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from flask_sqlalchemy.session import Session
-from sqlalchemy import case, insert, or_, select, update
+from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import scoped_session
 
 from ..clock import utc_now
 from ..db import in_transaction
-from .forms import CommentDraft
-from .models import FIRST_THREAD_KEY, Comment, Thread
-from .policy import post_keys
-from .queries import comment_by_post_keys
+from ..errors import Conflict, InvalidInput, NotAllowed
+from . import articles, markup, queries, tree
+from .models import FIRST_THREAD_KEY, Comment, CommentVersion
+from .policy import GONE, mark, may_edit, post_keys
+
+if TYPE_CHECKING:
+    from .forms import CommentDraft, EditDraft
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A comment from elsewhere; `parent` is the place of the one it replies to, earlier among the additions."""
+
+    content: str
+    posted: datetime
+    name: str | None = None
+    mark: str | None = None
+    parent: int | None = None
+
+
+class ThreadClosed(Conflict):
+    title = "This thread is closed"
+
+
+class EditWindowOver(NotAllowed):
+    title = "Too late to change it"
+
+
+class EditConflict(Conflict):
+    """Another edit of the same comment came first."""
+
+    title = "Not saved yet"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The comment was changed after you opened it. Your text is kept below the one that stands there now: "
+            "bring them together and save again."
+        )
 
 
 def post_comment(draft: CommentDraft, *, thread_key: str, sender: str, secret: str) -> Comment:
     """Store `draft` in the thread of `thread_key`, which begins with it if need be; return the comment. Commits.
 
-    The same text from the same `sender` within policy.DOUBLE_POST_MINUTES is the same post come twice:
-    the comment that is already there is returned and nothing is stored.
+    The same draft from the same `sender` within policy.DOUBLE_POST_MINUTES is the same post come twice:
+    the comment that is already there is returned and nothing is stored. Raises ThreadClosed, and InvalidInput
+    where what it replies to is not in this thread or was deleted.
     """
-    keys = post_keys(secret, sender, thread_key, draft.content, utc_now())
+    words = asdict(draft)
+    keys = post_keys(secret, (sender, thread_key, *(str(word or "") for word in words.values())), utc_now())
+    parent_id = words.pop("parent_id")
+    drawn = mark(secret, sender=sender, email=draft.email)
+    rendered = markup.rendered(draft.content)  # before the transaction: others wait while it lasts
 
     def store(session: scoped_session[Session]) -> Comment:
-        thread_id = _locked_thread(session, thread_key)
+        thread = tree.locked_thread(session, thread_key)
+        if thread.closed:
+            raise ThreadClosed("No more comments are taken here. Your text is kept below; nothing of it was stored.")
+        parent = None if parent_id is None else _replied_to(session, thread.id, parent_id)
         # The time is asked for when it is this post's turn to write in the thread, not before it waited for others.
-        posted = utc_now()
         comment = Comment(
-            content=draft.content, posted=posted, thread_id=thread_id, post_key=keys[0], post_key_shifted=keys[1]
+            **words,
+            posted=utc_now(),
+            thread_id=thread.id,
+            post_key=keys[0],
+            post_key_shifted=keys[1],
+            mark=drawn,
         )
-        session.add(comment)
-        session.flush()
-        _count_comments(session, thread_id, 1, posted)
+        _render(comment, rendered)
+        tree.add(session, comment, parent)
         return comment
 
     try:
         return in_transaction(store)
-    except IntegrityError:
+    except (IntegrityError, ThreadClosed, InvalidInput) as error:
         # This post was here before, or the thread was begun by another post at the same time.
-        return comment_by_post_keys(*keys) or in_transaction(store)
+        found = queries.comment_by_post_keys(*keys)
+        if found is None and not isinstance(error, IntegrityError):
+            raise
+        return found or in_transaction(store)
 
 
-def add_comments(rows: Iterable[tuple[str, datetime]], *, thread_key: str = FIRST_THREAD_KEY) -> None:
-    """Store comments that were not posted here, each a text and its moment, in one transaction. Commits."""
-    rows = list(rows)
+def edit_comment(draft: EditDraft, comment_id: int, *, window_minutes: int) -> Comment:
+    """Give a comment its new text, and keep the one it had; return the comment. Commits.
 
+    Raises NotFound, EditWindowOver, and EditConflict where another edit came after `draft.revision`. The text that
+    is there already is not an edit.
+    """
+    rendered = markup.rendered(draft.content)
+    thread_id = queries.comment_by_id(comment_id).thread_id
+
+    def store(session: scoped_session[Session]) -> Comment:
+        comment = tree.locked_comment(session, thread_id, comment_id)
+        if comment.content == draft.content:
+            return comment
+        now = utc_now()
+        _check_window(comment, now, window_minutes)
+        if comment.revision != draft.revision:
+            raise EditConflict
+        session.add(
+            CommentVersion(
+                comment_id=comment.id,
+                revision=comment.revision,
+                content=comment.content,
+                written=comment.edited or comment.posted,
+            )
+        )
+        comment.content = draft.content
+        comment.revision, comment.edited = comment.revision + 1, now
+        _render(comment, rendered)
+        session.flush()
+        tree.raise_versions(session, {comment.thread_id})
+        return comment
+
+    return in_transaction(store)
+
+
+def delete_comment(comment_id: int, *, window_minutes: int) -> Comment | None:
+    """Delete a comment with all that its writer gave; return the placeholder that its replies stand below. Commits.
+
+    Returns None where there are no replies, so that the row goes as well, and with it the placeholders above that
+    had no other. Raises NotFound, also where it was deleted before, and EditWindowOver.
+    """
+    thread_id = queries.comment_by_id(comment_id).thread_id
+
+    def remove(session: scoped_session[Session]) -> Comment | None:
+        comment = tree.locked_comment(session, thread_id, comment_id)
+        now = utc_now()
+        _check_window(comment, now, window_minutes)
+        session.execute(delete(CommentVersion).where(CommentVersion.comment_id == comment.id))
+        is_kept = tree.has_replies(session, comment.id)
+        if is_kept:
+            tree.empty(comment, now)
+            _render(comment, None)
+            session.flush()
+        else:
+            tree.remove(session, comment)
+        tree.uncount(session, comment.thread_id)
+        return comment if is_kept else None
+
+    return in_transaction(remove)
+
+
+def _check_window(comment: Comment, now: datetime, window_minutes: int) -> None:
+    if not may_edit(comment.posted, now, window_minutes):
+        raise EditWindowOver(f"A comment can be changed for {window_minutes} minutes after it was posted.")
+
+
+def _replied_to(session: scoped_session[Session], thread_id: int, parent_id: int) -> Comment:
+    parent = session.get(Comment, parent_id, populate_existing=True)
+    if parent is None or parent.thread_id != thread_id or parent.deleted:
+        raise InvalidInput({"parent": GONE})
+    return parent
+
+
+def close_thread(thread_key: str) -> None:
+    """Close a thread to new comments, also one that has none yet. Commits."""
+    _set_closed(thread_key, utc_now())
+
+
+def open_thread(thread_key: str) -> None:
+    """Open a thread to new comments again. Commits."""
+    _set_closed(thread_key, None)
+
+
+def _set_closed(thread_key: str, closed: datetime | None) -> None:
     def store(session: scoped_session[Session]) -> None:
-        thread_id = _locked_thread(session, thread_key)
-        values = [{"content": content, "posted": posted, "thread_id": thread_id} for content, posted in rows]
-        session.execute(insert(Comment), values)
-        _count_comments(session, thread_id, len(rows), max(posted for _, posted in rows))
+        thread = tree.locked_thread(session, thread_key)
+        if (thread.closed is None) != (closed is None):
+            thread.closed = closed
+            session.flush()
+            tree.count(session, thread.id, 0)
 
     in_transaction(store)
 
 
-def _locked_thread(session: scoped_session[Session], key: str) -> int:
-    """Return the id of the thread, which nobody else writes in until the commit; begin it if it is not there."""
-    thread_id = session.scalar(select(Thread.id).where(Thread.key == key).with_for_update())
-    if thread_id is None:
-        thread = Thread(key=key, comment_count=0, version=0, latest=None)
-        session.add(thread)
+def add_comments(additions: Iterable[Addition], *, thread_key: str = FIRST_THREAD_KEY) -> None:
+    """Store comments that were not posted here in one transaction. Commits."""
+    additions = list(additions)
+    rendered = [markup.rendered(addition.content) for addition in additions]
+
+    def store(session: scoped_session[Session]) -> None:
+        thread = tree.locked_thread(session, thread_key)
+        comments = [
+            Comment(
+                content=addition.content,
+                posted=addition.posted,
+                thread_id=thread.id,
+                name=addition.name,
+                mark=addition.mark,
+            )
+            for addition in additions
+        ]
+        for comment, made in zip(comments, rendered, strict=True):
+            _render(comment, made)
+        session.add_all(comments)
         session.flush()
-        thread_id = thread.id
-    return thread_id
+        for addition, comment in zip(additions, comments, strict=True):
+            if addition.parent is not None:
+                tree.put_below(comments[addition.parent], comment)
+                tree.count_reply(session, comment, 1)
+        tree.count(session, thread.id, len(comments), latest=max(comment.posted for comment in comments))
+
+    in_transaction(store)
 
 
-def _count_comments(session: scoped_session[Session], thread_id: int, count: int, latest: datetime) -> None:
-    is_later = or_(Thread.latest.is_(None), Thread.latest < latest)
-    session.execute(
-        update(Thread)
-        .where(Thread.id == thread_id)
-        .values(
-            comment_count=Thread.comment_count + count,
-            version=Thread.version + 1,
-            latest=case((is_later, latest), else_=Thread.latest),
-        )
-        .execution_options(synchronize_session=False)
-    )
+def rerender_comments(after_id: int, limit: int) -> tuple[int, int]:
+    """Make anew the HTML that was made otherwise than now, or not at all, of the next `limit` comments by id.
+
+    Returns the last id looked at, `after_id` if there was none, and how many were made. Commits.
+    """
+    stale, last_id = queries.stale_comments(after_id, limit, markup.current_renderer(), articles.look())
+    made = []
+    for comment in stale:
+        _render(comment, markup.rendered(comment.content) if comment.content else None)
+        html = {name: getattr(comment, name) for name in ("content_html", "renderer", "head_html", "look")}
+        made.append((comment.id, comment.revision, html))
+    thread_ids = {comment.thread_id for comment in stale}
+
+    def store(session: scoped_session[Session]) -> None:
+        tree.raise_versions(session, thread_ids)
+        for comment_id, revision, html in made:
+            # What was edited or deleted in between has been made anew already.
+            session.execute(
+                update(Comment)
+                .where(Comment.id == comment_id, Comment.revision == revision)
+                .values(html)
+                .execution_options(synchronize_session=False)
+            )
+
+    if made:
+        in_transaction(store)
+    return last_id, len(made)
+
+
+def _render(comment: Comment, rendered: markup.Rendered | None) -> None:
+    """Keep with `comment` the HTML of its text, if it has one, and of what stands above it."""
+    if rendered is not None:
+        comment.content_html, comment.renderer = rendered.html, rendered.renderer
+    comment.head_html, comment.look = articles.head_html(comment), articles.look()

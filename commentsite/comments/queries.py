@@ -1,31 +1,183 @@
-"""Reads of threads and comments. The one order of each is by time and then by id."""
+"""Reads of threads and comments. Comments that reply to none, and threads, go by time and then by id."""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import cache
+from itertools import starmap
+from typing import Any, NamedTuple
 
-from ..db import db
+from sqlalchemy import CompoundSelect, Select, String, bindparam, case, cast, func, select, union_all
+
+from ..db import Base, db
 from ..errors import NotFound
 from ..keyset import Listing
+from ..reading import rows
 from .models import Comment, Thread
 
 
-def comments_in(thread_key: str) -> Listing[Comment]:
-    """Return the comments of a thread; none where nobody has written in it yet."""
-    return comments_of(select(Thread.id).where(Thread.key == thread_key).scalar_subquery())
+class Shown(NamedTuple):
+    """What pages show of a comment: `posted` as text in UTC, and HTML that may have to be made yet."""
+
+    id: int
+    posted: str
+    parent_id: int | None
+    root_id: int | None
+    path: str | None
+    reply_count: int
+    is_deleted: bool
+    head_html: str | None
+    content_html: str | None
 
 
-def comments_of(thread_id: object) -> Listing[Comment]:
-    """Return the comments of the thread with an id."""
-    # MariaDB 10.11 would rather walk from the beginning of the order than jump into its middle.
-    hinted = select(Comment).with_hint(Comment, "FORCE INDEX (ix_comments_thread_id_posted_id)", "mysql")
-    return Listing(Comment, hinted.where(Comment.thread_id == thread_id), Comment.posted, Comment.id)
+class ThreadState(NamedTuple):
+    """What a thread's pages show of it."""
+
+    id: int
+    key: str
+    version: int
+    comment_count: int
+    closed: object
 
 
-def threads() -> Listing[Thread]:
-    """Return the threads that hold comments, by their latest."""
-    hinted = select(Thread).with_hint(Thread, "FORCE INDEX (ix_threads_latest_id)", "mysql")
-    return Listing(Thread, hinted.where(Thread.latest.is_not(None)), Thread.latest, Thread.id)
+class Listed(NamedTuple):
+    """What a list of threads shows of one; `latest` as the driver read it."""
+
+    id: int
+    key: str
+    comment_count: int
+    latest: datetime | str
+
+
+# Pages are read by tables and columns, not by classes: SQLAlchemy then hands rows on as they come.
+threads, comments = Base.metadata.tables["threads"], Base.metadata.tables["comments"]
+
+_THREAD = select(threads.c.id, threads.c.key, threads.c.version, threads.c.comment_count, threads.c.closed)
+_THREAD_BY_KEY = _THREAD.where(threads.c.key == bindparam("key"))
+_THREAD_BY_ID = _THREAD.where(threads.c.id == bindparam("id"))
+
+
+def thread_by_key(key: str) -> ThreadState | None:
+    """Return what pages show of a thread, None where nobody has written in it yet."""
+    found = rows(_THREAD_BY_KEY, {"key": key})
+    return ThreadState(*found[0]) if found else None
+
+
+def thread_by_id(thread_id: int) -> ThreadState | None:
+    """Return what pages show of a thread."""
+    found = rows(_THREAD_BY_ID, {"id": thread_id})
+    return ThreadState(*found[0]) if found else None
+
+
+def _shown(index: str) -> Select[Any]:
+    """Return a select of what pages show of comments, by an index; a head of another look than the present is none.
+
+    Times are read as text: making them into objects takes longer than all the rest. MariaDB 10.11 would rather walk
+    from the beginning of an order than jump into its middle, so the index is forced.
+    """
+    is_of_this_look = comments.c.look == bindparam("look")
+    columns = [
+        comments.c.id,
+        cast(comments.c.posted, String(26)).label("posted"),
+        comments.c.parent_id,
+        comments.c.root_id,
+        comments.c.path,
+        comments.c.reply_count,
+        comments.c.deleted.is_not(None).label("is_deleted"),
+        case((is_of_this_look, comments.c.head_html)).label("head_html"),
+        comments.c.content_html,
+    ]
+    return select(*columns).with_hint(comments, f"FORCE INDEX ({index})", "mysql")
+
+
+# The comments of a thread that reply to none.
+ROOTS: Listing[Shown] = Listing(
+    Shown,
+    _shown("ix_comments_thread_id_root_id_posted_id").where(
+        comments.c.thread_id == bindparam("thread_id"), comments.c.root_id.is_(None)
+    ),
+    comments.c.posted,
+    comments.c.id,
+)
+
+# The threads that hold comments, by their latest.
+THREADS: Listing[Listed] = Listing(
+    Listed,
+    select(threads.c.id, threads.c.key, threads.c.comment_count, threads.c.latest)
+    .with_hint(threads, "FORCE INDEX (ix_threads_latest_id)", "mysql")
+    .where(threads.c.latest.is_not(None)),
+    threads.c.latest,
+    threads.c.id,
+)
+
+_BRANCH = _shown("ix_comments_root_id_path")
+_REPLIES_AFTER = (
+    _BRANCH.where(comments.c.root_id == bindparam("root_id"), comments.c.path > bindparam("path"))
+    .order_by(comments.c.path)
+    .limit(bindparam("limit"))
+)
+_REPLIES_BEFORE = (
+    _BRANCH.where(comments.c.root_id == bindparam("root_id"), comments.c.path < bindparam("path"))
+    .order_by(comments.c.path.desc())
+    .limit(bindparam("limit"))
+)
+
+
+@cache
+def _first_replies(branches: int) -> CompoundSelect[Any]:
+    return union_all(
+        *(
+            select(
+                _BRANCH.where(comments.c.root_id == bindparam(f"root_{place}"))
+                .order_by(comments.c.path)
+                .limit(bindparam("limit"))
+                .subquery()
+            )
+            for place in range(branches)
+        )
+    )
+
+
+def first_replies(root_ids: Sequence[int], limit: int, look: str) -> list[Shown]:
+    """Return the first `limit` replies of each branch in its order, the branches in no order. One statement."""
+    if not root_ids:
+        return []
+    roots = {f"root_{place}": root_id for place, root_id in enumerate(root_ids)}
+    found = rows(_first_replies(len(root_ids)), {**roots, "limit": limit, "look": look})
+    return sorted(starmap(Shown, found), key=lambda reply: reply.path or "")
+
+
+def replies_after(root_id: int, path: str, limit: int, look: str) -> list[Shown]:
+    """Return the replies of a branch next after `path` in its order."""
+    values = {"root_id": root_id, "path": path, "limit": limit, "look": look}
+    return list(starmap(Shown, rows(_REPLIES_AFTER, values)))
+
+
+def replies_before(root_id: int, path: str, limit: int, look: str) -> list[Shown]:
+    """Return the replies of a branch next before `path`, nearest first."""
+    values = {"root_id": root_id, "path": path, "limit": limit, "look": look}
+    return list(starmap(Shown, rows(_REPLIES_BEFORE, values)))
+
+
+@cache
+def _by_ids(count: int) -> Select[Any]:
+    return _shown("PRIMARY").where(comments.c.id.in_([bindparam(f"id_{place}") for place in range(count)]))
+
+
+def shown_by_ids(ids: Collection[int], look: str) -> list[Shown]:
+    """Return what pages show of some comments, in no order."""
+    if not ids:
+        return []
+    values = {f"id_{place}": comment_id for place, comment_id in enumerate(ids)}
+    return list(starmap(Shown, rows(_by_ids(len(ids)), {**values, "look": look})))
+
+
+def comments_by_ids(ids: Sequence[int]) -> dict[int, Comment]:
+    """Return comments by their ids."""
+    if not ids:
+        return {}
+    return {comment.id: comment for comment in db.session.scalars(select(Comment).where(Comment.id.in_(ids)))}
 
 
 def comment_by_id(comment_id: int) -> Comment:
@@ -48,3 +200,15 @@ def comment_by_post_keys(post_key: str, post_key_shifted: str) -> Comment | None
         if comment is not None:
             return comment
     return None
+
+
+def highest_id() -> int:
+    """Return the highest id that a comment has, 0 where there is none."""
+    return db.session.scalar(select(func.max(Comment.id))) or 0
+
+
+def stale_comments(after_id: int, limit: int, renderer: str, look: str) -> tuple[Sequence[Comment], int]:
+    """Return which of the `limit` comments next after an id were made by another renderer or look; and the last id."""
+    found = db.session.scalars(select(Comment).where(Comment.id > after_id).order_by(Comment.id).limit(limit)).all()
+    stale = [row for row in found if row.look != look or (row.content and row.renderer != renderer)]
+    return stale, found[-1].id if found else after_id

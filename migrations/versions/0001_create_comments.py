@@ -16,6 +16,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+# The tables that this step's downgrade drops with their rows where `-x drop=...` names them; env.py reads it.
+droppable = ["comments"]
+
 
 def is_the_tutorials(types):
     """Say whether a table has the tutorial's columns, with or without the `posted` of its second half."""
@@ -54,14 +57,4 @@ def downgrade():
 
 
 def asked_to_drop():
-    return context.get_x_argument(as_dictionary=True).get("drop") == "comments"
-
-
-def read_drop(asked):
-    """Raise unless `-x drop=...` names the table."""
-    if asked != "comments":
-        raise util.CommandError(f"-x drop={asked} names no table that can be dropped; say -x drop=comments")
-
-
-# What may be given as `-x name=value`, and what reads it; env.py tries it before the first migration runs.
-arguments = {"drop": read_drop}
+    return "drop=comments" in context.get_x_argument()

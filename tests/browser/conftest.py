@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 
 class OpenPage(Protocol):
-    """Open a tab on the site: `width` pixels wide, with JavaScript or without, in light or in dark."""
+    """Open a tab on the site: `width` pixels wide, with JavaScript or without, in light or in dark, in a time zone."""
 
-    def __call__(self, *, width: int = 1280, scripts: bool = True, scheme: str = "light", csp: bool = True) -> Page: ...
+    def __call__(
+        self, *, width: int = 1280, scripts: bool = True, scheme: str = "light", csp: bool = True, zone: str = "UTC"
+    ) -> Page: ...
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +31,16 @@ def open_page(request: pytest.FixtureRequest, lane_missing: Callable[[str], None
         lane_missing("no pytest-playwright here: install the extra `test`")
     new_context: Callable[..., Any] = request.getfixturevalue("new_context")
 
-    def open_page(*, width: int = 1280, scripts: bool = True, scheme: str = "light", csp: bool = True) -> Page:
+    def open_page(
+        *, width: int = 1280, scripts: bool = True, scheme: str = "light", csp: bool = True, zone: str = "UTC"
+    ) -> Page:
         context = new_context(
             base_url=site_url,
             viewport={"width": width, "height": 800},
             java_script_enabled=scripts,
             color_scheme=scheme,
             bypass_csp=not csp,
+            timezone_id=zone,
         )
         context.set_default_timeout(10_000)
         page: Page = context.new_page()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from commentsite.comments.operations import Addition, add_comments
 from tests.factories import MOMENT, make_comment, make_comments
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def fill_site(app: Flask, *, count: int = 0, texts: list[str | None] | None = No
         for text in texts or []:
             make_comment(text, MOMENT + timedelta(days=1))
         return ids
+
+
+def add_texts(app: Flask, *texts: str) -> None:
+    """Store comments of these texts as posts do it: the thread counts them."""
+    with app.app_context():
+        add_comments([Addition(text, MOMENT) for text in texts])
 
 
 def open_newest(page: Page) -> None:

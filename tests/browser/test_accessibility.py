@@ -9,12 +9,14 @@ import pytest
 from flask import Flask
 
 from .conftest import OpenPage
+from .conversations import STATES, fill_conversation
 from .pages import ODD_TEXTS, fill_site, open_middle, open_missing, open_newest, open_oldest, open_refused
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
+# What a browser makes of the pages does not depend on the database.
+pytestmark = [pytest.mark.browser, pytest.mark.only_on("sqlite")]
 
 
 def assert_axe_finds_nothing(page: Page) -> None:
@@ -41,4 +43,15 @@ def test_axe_finds_nothing_among_comments(
     page = open_page(width=width, scheme=scheme, csp=False)
     go(page)
     assert page.get_by_role("article").first.is_visible()
+    assert_axe_finds_nothing(page)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
+@pytest.mark.parametrize("go", STATES)
+def test_axe_finds_nothing_in_a_conversation(
+    app: Flask, open_page: OpenPage, go: Callable[[Page], None], width: int, scheme: str
+) -> None:
+    fill_conversation(app)
+    page = open_page(width=width, scheme=scheme, csp=False)
+    go(page)
     assert_axe_finds_nothing(page)

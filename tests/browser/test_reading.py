@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from .conftest import OpenPage
+from .conversations import STATES, fill_conversation, open_conversation
 from .pages import (
     ODD_TEXTS,
     TOO_LONG,
@@ -26,7 +27,8 @@ from .pages import (
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
+# What a browser makes of the pages does not depend on the database.
+pytestmark = [pytest.mark.browser, pytest.mark.only_on("sqlite")]
 
 RUN = "window.ran = true"
 HOSTILE = [
@@ -39,6 +41,8 @@ HOSTILE = [
 ]
 
 PAGES = [open_newest, open_older, open_refused, open_missing]
+# A box to tick is tapped by its label, and a link within a sentence cannot be made larger than its line.
+TO_TAP = ":is(a, button, textarea, summary, .check label, .field input):not(.comment-text a, [type=hidden])"
 
 
 @pytest.mark.parametrize("width", [320, 1600])
@@ -68,10 +72,7 @@ def test_everything_to_tap_is_44_pixels(app: Flask, open_page: OpenPage, go: Cal
     fill_site(app, count=120)
     page = open_page(width=320)
     go(page)
-    sides = page.locator("a, button, textarea").evaluate_all(
-        "found => found.map(each => each.getBoundingClientRect()).map(box => Math.min(box.width, box.height))"
-    )
-    assert min(sides) >= 44
+    assert smallest_to_tap(page) >= 44
 
 
 @pytest.mark.parametrize("go", PAGES)
@@ -79,10 +80,84 @@ def test_no_text_is_below_16_pixels(app: Flask, open_page: OpenPage, go: Callabl
     fill_site(app, count=120)
     page = open_page(width=320)
     go(page)
+    assert smallest_text(page) >= 16
+
+
+@pytest.mark.parametrize("go", STATES)
+def test_conversation_fits_a_small_phone(app: Flask, open_page: OpenPage, go: Callable[[Page], None]) -> None:
+    fill_conversation(app)
+    page = open_page(width=320)
+    go(page)
+    assert has_no_sideways_scroll(page)
+    assert smallest_to_tap(page) >= 44
+    assert smallest_text(page) >= 16
+    assert widest_overflow(page) <= 0
+
+
+@pytest.mark.parametrize("width", [640, 768, 1280, 1600])
+def test_conversation_fits_wider_screens(app: Flask, open_page: OpenPage, width: int) -> None:
+    fill_conversation(app)
+    page = open_page(width=width)
+    open_conversation(page)
+    assert has_no_sideways_scroll(page)
+    assert widest_overflow(page) <= 0
+
+
+def test_replies_keep_their_measure(app: Flask, open_page: OpenPage) -> None:
+    fill_conversation(app)
+    page = open_page(width=1280)
+    open_conversation(page)
+    assert width_of_text(page, level=4) == width_of_text(page, level=0)
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert width_of_text(page, level=0) - width_of_text(page, level=4) == 4 * 12
+
+
+def test_print_has_every_word_and_no_form(app: Flask, open_page: OpenPage) -> None:
+    fill_conversation(app)
+    page = open_page(scheme="dark")
+    open_conversation(page)
+    page.emulate_media(media="print")
+    assert all(text.is_visible() for text in page.locator(".comment-text, .comment-name, .comment-meta").all())
+    assert not any(part.is_visible() for part in page.locator("form, nav, .comment-actions").all())
+    assert page.locator("body").evaluate("body => getComputedStyle(body).color") == "rgb(0, 0, 0)"
+
+
+@pytest.mark.parametrize("go", [open_newest, open_conversation])
+def test_nothing_moves(app: Flask, open_page: OpenPage, go: Callable[[Page], None]) -> None:
+    fill_conversation(app)
+    page = open_page()
+    go(page)
+    assert page.evaluate("document.getAnimations().length") == 0
+    moving = "each => getComputedStyle(each).transitionDuration !== '0s'"
+    assert not page.locator("body *").evaluate_all(f"found => found.some({moving})")
+
+
+def smallest_to_tap(page: Page) -> float:
+    """Return the shorter side of the smallest thing to tap that shows."""
+    sides = page.locator(TO_TAP).evaluate_all(
+        "found => found.filter(each => each.checkVisibility()).map(each => each.getBoundingClientRect())"
+        ".map(box => Math.min(box.width, box.height))"
+    )
+    return float(min(sides))
+
+
+def smallest_text(page: Page) -> float:
     sizes = page.locator("body *").evaluate_all(
         "found => found.map(each => parseFloat(getComputedStyle(each).fontSize))"
     )
-    assert min(sizes) >= 16
+    return float(min(sizes))
+
+
+def widest_overflow(page: Page) -> float:
+    """Return how far words stick out of the box that holds them, where they do most."""
+    found = page.locator(
+        ".comment-text, .comment-text *:not(span, code, a, em, strong, br), .comment-name, .comment-meta"
+    )
+    return float(max(found.evaluate_all("found => found.map(each => each.scrollWidth - each.clientWidth)"), default=0))
+
+
+def width_of_text(page: Page, *, level: int) -> float:
+    return float(page.locator(f".level-{level} .comment-text").first.evaluate("text => text.clientWidth"))
 
 
 def test_hostile_text_is_shown_and_does_not_run(app: Flask, open_page: OpenPage) -> None:
@@ -125,7 +200,7 @@ def test_permalink_leads_to_its_page_and_into_view(app: Flask, open_page: OpenPa
     page = open_page(width=320)
     open_older(page)
     wanted = page.locator(f"#comment-{ids[60]}")
-    wanted.get_by_role("link").click()
+    wanted.locator(".comment-meta a").click()
     page.locator(f"#comment-{ids[60]}:target").wait_for()
     assert page.get_by_role("article").count() == 50
     box = wanted.bounding_box()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from commentsite.comments.operations import add_comments
-from tests.factories import MOMENT
+from tests.factories import make_comment
 
 from .conftest import OpenPage
 from .pages import has_no_sideways_scroll, post, shown_texts
@@ -23,7 +22,7 @@ def threads(app: Flask) -> Flask:
     """A site with threads of short and long keys, and of one written from right to left."""
     with app.app_context():
         for key in ("/blog/post", LONG_KEY, "/שלום/עולם"):
-            add_comments([(f"on {key[:9]}", MOMENT)], thread_key=key)
+            make_comment(f"on {key[:9]}", thread=key)
     return app
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from commentsite.comments import operations
 from commentsite.comments.forms import CommentDraft
 from commentsite.comments.models import Comment
-from commentsite.comments.operations import add_comments, post_comment
+from commentsite.comments.operations import Addition, add_comments, post_comment
 from commentsite.comments.policy import DOUBLE_POST_MINUTES
 from commentsite.db import db
 from tests.factories import MOMENT
@@ -56,6 +56,19 @@ def test_post_of_one_text_by_eight_at_once_stores_one(app: Flask) -> None:
         for _ in range(5):
             assert len(set(pool.map(post_with_the_others, range(WRITERS)))) == 1
     assert count(app) == 1
+
+
+def test_first_post_of_a_thread_by_eight_at_once_stores_one(app: Flask) -> None:
+    barrier = threading.Barrier(WRITERS)
+
+    def post_with_the_others(thread: str) -> int:
+        barrier.wait()
+        return post(app, "Once", thread=thread)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for n in range(5):
+            assert len(set(pool.map(post_with_the_others, [f"/new/{n}"] * WRITERS))) == 1
+    assert count(app) == 5
 
 
 def test_post_after_the_window_is_another(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +135,6 @@ def test_post_refused_by_a_key_that_nobody_has_says_so(app: Flask, monkeypatch: 
 
 def test_add_comments_keeps_text_and_time(app: Flask) -> None:
     with app.app_context():
-        add_comments([("one", MOMENT), ("two", MOMENT)])
+        add_comments([Addition("one", MOMENT), Addition("two", MOMENT)])
         rows = db.session.execute(select(Comment.content, Comment.posted, Comment.post_key)).all()
     assert [tuple(row) for row in rows] == [("one", MOMENT, None), ("two", MOMENT, None)]

@@ -24,8 +24,8 @@ THEIR_STEP = """
 from alembic import op
 import sqlalchemy as sa
 
-revision = "0011"
-down_revision = "0010"
+revision = "0018"
+down_revision = "0017"
 
 
 def upgrade():
@@ -93,32 +93,32 @@ def migration(upgraded: Host, site: Server, next_version: Answer) -> str:
 
 
 @pytest.fixture(scope="module")
-def authored(migration: str, site: Server) -> list[str]:
-    """The names that the page shows after two comments, one of them with a name."""
-    post_body(site.port, b"content=mine&author=Bob+%3Cb%3E+%F0%9F%8E%88")
-    post_body(site.port, b"content=nobody%27s&author=+")
-    return names_on(ask(site.port, "GET", "/"))
+def placed(migration: str, site: Server) -> list[str]:
+    """The places that the page shows after two comments, one of them with a place."""
+    post_body(site.port, b"content=mine&name=Bob&place=++M%C3%BCnchen++%3Cb%3E+%F0%9F%8E%88")
+    post_body(site.port, b"content=from+nowhere&place=+")
+    return places_on(ask(site.port, "GET", "/"))
 
 
 @pytest.fixture(scope="module")
-def gone_back(upgraded: Host, site: Server, authored: list[str]) -> Answer:
+def gone_back(upgraded: Host, site: Server, placed: list[str]) -> Answer:
     """The page after the column was taken back."""
     upgraded.run(DOCUMENT, "Go back")
-    return page_with(site, 'name="author"', without=True)
+    return page_with(site, 'name="place"', without=True)
 
 
 @pytest.fixture(scope="module")
 def kept(upgraded: Host, site: Server, gone_back: Answer) -> list[str]:
-    """The names on the page after a version with a step of the same number as the column's."""
+    """The places on the page after a version with a step of the same number as the column's."""
     add_column(upgraded, site)
-    post_body(site.port, b"content=kept&author=Alice")
+    post_body(site.port, b"content=kept&place=Bern")
     commit, pull, renumber = (block.text for block in reading.under(DOCUMENT, "Keep it", "bash"))
     upgraded.type(commit)
-    (upgraded.origin / "migrations/versions/0011_theirs.py").write_text(THEIR_STEP)
+    (upgraded.origin / "migrations/versions/0018_theirs.py").write_text(THEIR_STEP)
     upgraded.commit("The version after the next")
     upgraded.type(pull)
     upgraded.type(renumber)
-    return names_on(page_with(site, "kept"))
+    return places_on(page_with(site, "kept"))
 
 
 def add_column(host: Host, site: Server) -> str:
@@ -128,7 +128,7 @@ def add_column(host: Host, site: Server) -> str:
     host.run(DOCUMENT, "Make the migration")
     text = Path(host.local(reading.under(DOCUMENT, "Read it", "python")[0].file)).read_text()
     host.run(DOCUMENT, "Run it")
-    page_with(site, 'name="author"')
+    page_with(site, 'name="place"')
     return text
 
 
@@ -144,8 +144,8 @@ def page_with(site: Server, mark: str, *, without: bool = False) -> Answer:
         time.sleep(0.2)
 
 
-def names_on(answer: Answer) -> list[str]:
-    return re.findall("<bdi>(.*?)</bdi>", answer.body)
+def places_on(answer: Answer) -> list[str]:
+    return re.findall('<p class="comment-meta">from <bdi>(.*?)</bdi>', answer.body)
 
 
 def test_settings_are_right_and_private(installed: Host) -> None:
@@ -197,15 +197,22 @@ def without_date(text: str) -> str:
     return re.sub("(?m)^Create Date: .*$", "Create Date:", text)
 
 
-def test_page_shows_the_name_of_the_author(authored: list[str]) -> None:
-    assert authored == ["Bob &lt;b&gt; 🎈"]
+def test_page_shows_the_place(placed: list[str]) -> None:
+    assert placed == ["München &lt;b&gt; 🎈"]
+
+
+def test_place_that_is_too_long_is_given_back(placed: list[str], site: Server) -> None:
+    answer = post_body(site.port, b"content=from+far+away&place=" + b"x" * 81)
+    assert answer.status == 422
+    assert "A place has room for 80 characters." in answer.body
+    assert "x" * 81 in answer.body
 
 
 def test_going_back_leaves_the_comments(gone_back: Answer, site: Server, upgraded: Host) -> None:
-    assert texts(site.port)[:2] == ["nobody's", "mine"]
+    assert texts(site.port)[:2] == ["from nowhere", "mine"]
     assert upgraded.type("cd ~/commentsite && git status --short") == ""
 
 
-def test_names_are_kept_when_the_next_version_has_the_same_number(kept: list[str], upgraded: Host) -> None:
-    assert kept == ["Alice"]
+def test_places_are_kept_when_the_next_version_has_the_same_number(kept: list[str], upgraded: Host) -> None:
+    assert kept == ["Bern"]
     assert "schema: is at head" in upgraded.type("commentsite doctor")

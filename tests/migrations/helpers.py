@@ -32,6 +32,24 @@ REVISIONS = sorted(path.name[:4] for path in (MIGRATIONS_DIR / "versions").glob(
 BEFORE_HEAD, HEAD = REVISIONS[-2:]
 NEXT = f"{int(HEAD) + 1:04d}"
 
+# What is written at head: a thread with an edited comment, replies two deep and a deleted comment that keeps its row.
+CONVERSATION = (
+    "INSERT INTO threads (id, `key`, comment_count, version, latest, closed) "
+    "VALUES (7, '/blog 🎈', 4, 9, '2026-11-22 08:04:00.000001', '2026-11-22 09:00:00.000001')",
+    "INSERT INTO comments (id, thread_id, posted, content, name, email, website, mark, reply_count, content_html, "
+    "renderer, head_html, look, revision, edited) VALUES (9001, 7, '2026-11-22 08:01:00.000001', 'edited 🎈', "
+    "'名 🎈', 'a@b.test', 'https://b.test/', 'mark', 4, '<p>edited 🎈</p>', 'plain-1', '<p>名 🎈</p>', 'bright', "
+    "2, '2026-11-22 08:30:00.000001')",
+    "INSERT INTO comments (id, thread_id, posted, content, parent_id, root_id, path) VALUES "
+    "(9002, 7, '2026-11-22 08:02:00.000001', 'reply 🎈', 9001, 9001, 'a'), "
+    "(9003, 7, '2026-11-22 08:03:00.000001', 'reply to the reply', 9002, 9001, 'aB'), "
+    "(9004, 7, '2026-11-22 08:04:00.000001', 'reply to the deleted', 9005, 9001, 'Ab')",
+    "INSERT INTO comments (id, thread_id, posted, content, parent_id, root_id, path, deleted) "
+    "VALUES (9005, 7, '2026-11-22 08:05:00.000001', NULL, 9001, 9001, 'A', '2026-11-22 08:40:00.000001')",
+    "INSERT INTO comment_versions (comment_id, revision, content, written) VALUES "
+    "(9001, 1, 'first 🎈', '2026-11-22 08:01:00.000001'), (9002, 1, NULL, '2026-11-22 08:02:00.000001')",
+)
+
 
 @contextmanager
 def tutorial(url: URL, *, with_posted: bool = False) -> Iterator[tuple[SQLAlchemy, Any]]:
@@ -84,6 +102,14 @@ def select(url: URL, statement: str) -> list[tuple[Any, ...]]:
 def contents(url: URL) -> list[tuple[Any, ...]]:
     """Return id and content of every comment, by id."""
     return select(url, "SELECT id, content FROM comments ORDER BY id")
+
+
+def rows(url: URL, table: str) -> dict[str, list[Any]]:
+    """Return all values of `table`, those of each column by id."""
+    with connected(url) as connection:
+        found = connection.execute(sa.text(f"SELECT * FROM {table} ORDER BY id"))
+        names = list(found.keys())
+        return {name: list(values) for name, *values in zip(names, *found.all(), strict=True)}
 
 
 def posted_values(url: URL) -> list[datetime | None]:

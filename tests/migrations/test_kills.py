@@ -20,8 +20,9 @@ from sqlalchemy.engine import URL
 
 from commentsite.config import CHECKOUT_DIR
 
-from ..databases import Databases, MySQLDatabases
+from ..databases import Databases, MySQLDatabases, run_sql
 from .helpers import (
+    CONVERSATION,
     HEAD,
     command_environment,
     contents,
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.kills
 logger = logging.getLogger(__name__)
 
 UPGRADE = ("flask", "--app", "commentsite", "db", "upgrade")
+DOWNGRADE = ("downgrade", "-x", "drop=comment_versions", "0001")
 ODD: list[str | None] = [None, "", "🎈" * 4096]
 OLD_SET: list[str | None] = [None, "", "é" * 4096]  # for the set that old servers had as their default
 SOME = [f"comment {n}" for n in range(4001)]  # three batches
@@ -127,16 +129,17 @@ def test_downgrade_killed_at_any_statement_is_finished_by_the_next(
     start = databases.empty()
     copy_database(tutorials, empty_database)
     mortal(0, "upgrade")
+    run_sql(empty_database, *CONVERSATION)
     copy_database(empty_database, start)
-    mortal(0, "downgrade", "0001")
-    right = (version(empty_database), schema(empty_database), contents(tutorials))
+    mortal(0, *DOWNGRADE)
+    right = ("0001", schema(empty_database), contents(start))
 
     def check(where: str) -> None:
-        status, said = mortal(0, "downgrade", "0001")
+        status, said = mortal(0, *DOWNGRADE)
         assert status == 0, f"{where}\n{said}"
         assert (version(empty_database), schema(empty_database), contents(empty_database)) == right, where
 
-    count = kill_everywhere(empty_database, start, mortal, ("downgrade", "0001"), check)
+    count = kill_everywhere(empty_database, start, mortal, DOWNGRADE, check)
     logger.info("%s: downgrade killed at each of its %d moments, all finished by the next", backend, count)
     databases.drop(start)
     assert count > 30

@@ -182,6 +182,9 @@ def test_schema_counts_content_in_characters(database: URL) -> None:
 def test_schema_has_the_indexes_of_the_queries(database: URL) -> None:
     assert indexes(database) == {
         ("ix_comments_thread_id_posted_id", False, ("thread_id", "posted", "id")),
+        ("ix_comments_thread_id_root_id_posted_id", False, ("thread_id", "root_id", "posted", "id")),
+        ("ix_comments_root_id_path", False, ("root_id", "path")),
+        ("ix_comments_parent_id", False, ("parent_id",)),
         ("ix_comments_post_key", True, ("post_key",)),
         ("ix_comments_post_key_shifted", True, ("post_key_shifted",)),
     }

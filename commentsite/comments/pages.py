@@ -1,0 +1,53 @@
+"""The page of a thread, which for all who have no cookie of ours is pasted into a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import render_template
+from markupsafe import escape
+
+from ..frames import framed
+from ..keyset import cursor
+from . import articles, queries, urls
+from .conversation import Conversation
+from .models import FIRST_THREAD_KEY, Comment
+from .queries import Shown
+
+TEMPLATE = "comments/thread.html"
+
+
+def thread_html(thread: Any, key: str, page: Conversation, order: str, visitor: Mapping[str, Any]) -> str:
+    """Return a page of a thread, None if it has no comment yet; `visitor` is what it shows to this visitor alone."""
+    count = thread.comment_count if thread else 0
+    is_open = thread is None or thread.closed is None
+    fields = {
+        "key": escape(key),
+        "address": urls.thread_url(key),
+        "count": f"{count:,}",
+        "number": count,
+        "older": cursor(page.older) if page.older else "",
+        "newer": cursor(page.newer) if page.newer else "",
+        "articles": articles.articles_html(
+            page.roots, page.below, order=urls.order_value(order), own=visitor["own"], is_open=is_open
+        ),
+    }
+    situation = {
+        "is_first": key == FIRST_THREAD_KEY,
+        "order": order,
+        "is_open": is_open,
+        "amount": "none" if count == 0 else "one" if count == 1 else "many",
+        "has_older": page.older is not None,
+        "has_newer": page.newer is not None,
+        "has_comments": bool(page.roots),
+    }
+    if any(visitor.values()):
+        return render_template(TEMPLATE, **fields, **situation, **visitor)
+    return framed(TEMPLATE, fields, **situation)
+
+
+def shown(comment: Comment) -> Shown:
+    """Return what pages show of one comment."""
+    (row,) = articles.completed(queries.shown_by_ids([comment.id], articles.look()))
+    return row

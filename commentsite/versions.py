@@ -1,0 +1,137 @@
+"""The version that a thread has in the database now, asked for without SQLAlchemy: it stands before every cached page.
+
+A state is the thread's version and the revision of the schema, as (int, str).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import suppress
+from typing import Any, Protocol, cast
+from weakref import WeakSet
+
+import pymysql
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
+
+from .clock import seconds_running
+from .db import MYSQL_RECYCLE_SECONDS
+
+State = tuple[int, str]
+
+STATE = "SELECT version, (SELECT version_num FROM alembic_version) FROM threads WHERE id = "
+
+
+class Versions(Protocol):
+    """Says what state a thread is in."""
+
+    def state(self, thread_id: int) -> State | None:
+        """Return the state that the last commit left; None where there is no such thread, or no answer."""
+
+
+def versions_of(engine: Engine) -> Versions | None:
+    """Return what asks the database of `engine`; None for one in memory, which nobody else can ask."""
+    if engine.dialect.name == "mysql":
+        return MySQLVersions(engine)
+    return None if engine.url.database in (None, "", ":memory:") else SQLiteVersions(engine)
+
+
+def own_connection(engine: Engine) -> Any:
+    """Return a connection of the driver, set up like those of `engine` but not one of its pool's."""
+    pooled = engine.raw_connection()
+    pooled.detach()
+    return pooled.dbapi_connection
+
+
+class _Own:
+    """A thread's own connection, and what it has seen by it."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.data_version: Any = None
+        self.known: dict[int, State | None] = {}
+
+
+class SQLiteVersions:
+    """Asks SQLite whether anything was written since it asked last, which costs some microseconds, and only then reads.
+
+    Each thread has a connection that writes nothing: `data_version` counts the commits of others.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.local = threading.local()
+        self.all: WeakSet[_Own] = WeakSet()
+        event.listen(engine, "engine_disposed", self._close)
+
+    def state(self, thread_id: int) -> State | None:
+        try:
+            return self._state(thread_id)
+        except (sqlite3.Error, DBAPIError):
+            self.local.__dict__.clear()
+            return None
+
+    def _state(self, thread_id: int) -> State | None:
+        own: _Own | None = getattr(self.local, "own", None)
+        if own is None:
+            own = self.local.own = _Own(own_connection(self.engine))
+            self.all.add(own)
+        # Rows are fetched to the end: a statement that is not finished goes on seeing what was there when it began.
+        data_version = own.connection.execute("PRAGMA data_version").fetchall()
+        if data_version != own.data_version:
+            own.data_version, own.known = data_version, {}
+        if thread_id not in own.known:
+            rows = own.connection.execute(f"{STATE}?", (thread_id,)).fetchall()
+            own.known[thread_id] = rows[0] if rows else None
+        return own.known[thread_id]
+
+    def _close(self, _engine: object) -> None:
+        for own in list(self.all):
+            own.connection.close()
+
+
+class MySQLVersions:
+    """Asks MySQL over one connection of its own a process, for all threads in turn.
+
+    A connection of the pool would cost three trips to the server instead of one.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.lock = threading.Lock()
+        self.connection: Any = None
+        self.process = 0
+        self.used_at = 0.0
+        event.listen(engine, "engine_disposed", self._close)
+
+    def state(self, thread_id: int) -> State | None:
+        with self.lock:
+            try:
+                return self._state(thread_id)
+            except (pymysql.Error, OSError, DBAPIError, NoFreeConnection):
+                self._close()
+                return None
+
+    def _state(self, thread_id: int) -> State | None:
+        now = seconds_running()
+        if self.process != os.getpid():
+            self.connection = None  # the process that this one was forked from goes on using it
+        elif now - self.used_at > MYSQL_RECYCLE_SECONDS:
+            self._close()
+        if self.connection is None:
+            self.connection = own_connection(self.engine)
+            self.connection.autocommit(True)  # or it would go on seeing what it saw first
+            self.process = os.getpid()
+        self.used_at = now
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"{STATE}{thread_id:d}")
+            return cast("State | None", cursor.fetchone())
+
+    def _close(self, _engine: object = None) -> None:
+        if self.connection is not None:
+            with suppress(pymysql.Error, OSError):
+                self.connection.close()
+        self.connection = None
