@@ -1,118 +1,125 @@
-"""What a page costs among a million comments, beside the same page among a hundred, in the same rounds.
+"""Table of single pages: each beside the same page among a hundred comments, in the same round.
 
-    python -m benchmarks.pages [--rows 1000000] [--database both|sqlite|mysql] [--mysql-url URL]
-
-Half of the comments have one time, as an upgrade leaves them. Whole WSGI calls, without a server: the
-newest page, one in the middle of the comments of one time, the oldest, and a permalink in the middle.
-A ratio is the median over the rounds of (time among many / time among a hundred).
+Whole WSGI calls without a server, and without the site's cache of whole pages.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import tempfile
 import time
-from collections.abc import Callable
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from flask import Flask
 from flask.testing import FlaskClient
-from flask_migrate import upgrade
-from sqlalchemy.engine import URL
 
-from commentsite import create_app
-from commentsite.comments.operations import add_comments
-from commentsite.comments.queries import comment_by_id
+from commentsite.comments.policy import path_below
 from commentsite.db import db
 from commentsite.keyset import PAGE_SIZE, Position, cursor
-from tests.conftest import SECRET, data_dir, plain
-from tests.databases import run_sql
-from tests.factories import MOMENT
 
-from .upgrade import MADE_AT_ONCE, make_texts, mysql_database
+from .data import DataSet, make_app, posted, thread_path
+from .runs import DATABASE_NAMES, FEW, Run, check_ids, say
+from .servers import uncached_settings
+from .tables import Row, Table, at_most
 
-FEW = 100
-ROUNDS = 15
-CALLS_A_ROUND = 10
-
-
-def filled_site(url: URL, rows: int) -> Flask:
-    """Return an app on a database with `rows` comments, the older half of one time."""
-    app = create_app({"TESTING": True, "SECRET_KEY": SECRET, "DATABASE_URL": plain(url), "DATA_DIR": data_dir(url)})
-    texts = make_texts(rows)
-    with app.app_context():
-        upgrade()
-        for first in range(0, rows, MADE_AT_ONCE):
-            numbers = range(first, min(first + MADE_AT_ONCE, rows))
-            add_comments((next(texts), MOMENT + max(0, n - rows // 2) * timedelta(seconds=1)) for n in numbers)
-        if url.get_backend_name() == "mysql":
-            run_sql(url, "ANALYZE TABLE comments")
-    return app
+GOAL = 1.1
+CALLS_A_SECOND = 4  # calls of a round for each second that loads last in one
 
 
-def addresses(app: Flask, rows: int) -> dict[str, str]:
-    """Return an address for each kind of page, by its name in the table."""
-    number = max(PAGE_SIZE + 1, rows // 4)  # a whole page is older, also among few
-    with app.app_context():
-        middle = comment_by_id(number)
-        before = cursor(Position(middle.posted, middle.id))
-    return {"newest": "/", "middle": f"/?before={before}", "oldest": f"/?after={cursor(Position(MOMENT, 1))}"} | {
-        "permalink": f"/comments/{number}"
-    }
+@dataclass(frozen=True)
+class Page:
+    """A page: what it is called, its address, and the comments that it shows; None for an address that redirects."""
+
+    name: str
+    path: str
+    ids: Sequence[int] | None
 
 
-def seconds(client: FlaskClient, address: str) -> float:
-    """Return how long a call takes, over CALLS_A_ROUND of them."""
-    begin = time.perf_counter()
-    for _ in range(CALLS_A_ROUND):
-        if client.get(address).status_code not in (200, 302):
-            raise AssertionError(f"no page at {address}")
-    return (time.perf_counter() - begin) / CALLS_A_ROUND
+def pages(run: Run) -> Iterator[Table]:
+    """Measure pages of every shape at their beginning, middle and end."""
+    for database in run.database_kinds:
+        yield _on(run, database)
 
 
-def compare(name: str, make_url: Callable[[str], URL], rows: int) -> None:
-    """Print a line of the table for each kind of page."""
-    sizes = {size: filled_site(make_url(str(size)), size) for size in (FEW, rows)}
-    clients = {size: app.test_client() for size, app in sizes.items()}
-    places = {size: addresses(app, size) for size, app in sizes.items()}
-    for kind in places[rows]:
-        taken: dict[int, list[float]] = {FEW: [], rows: []}
-        for _ in range(ROUNDS):
-            for size, client in clients.items():
-                taken[size].append(seconds(client, places[size][kind]))
-        ratios = [many / few for many, few in zip(taken[rows], taken[FEW], strict=True)]
-        print(
-            f"| {name} | {kind} | {statistics.median(taken[FEW]) * 1000:.2f} "
-            f"| {statistics.median(taken[rows]) * 1000:.2f} | {statistics.median(ratios):.2f} "
-            f"| {min(ratios):.2f} to {max(ratios):.2f} |",
-            flush=True,
-        )
-    for app in sizes.values():
+def _on(run: Run, database: str) -> Table:
+    sizes = run.many, FEW
+    apps = [make_app(run.site(database, size), **uncached_settings()) for size in sizes]
+    clients = [app.test_client() for app in apps]
+    places = [_pages(run.site(database, size)) for size in sizes]
+    table = Table(f"Pages among {run.many:,} beside {FEW}, {DATABASE_NAMES[database]}, ms a call without a server")
+    say(table.title)
+    calls = max(1, round(CALLS_A_SECOND * run.seconds))
+    for many, few in zip(*places, strict=True):
+        taken: tuple[list[float], list[float]] = [], []
+        for client, each in zip(clients, (many, few), strict=True):
+            _check(client, each)
+            _milliseconds(client, each, 2)
+        for _ in range(run.rounds):
+            for client, each, times in zip(clients, (many, few), taken, strict=True):
+                times.append(_milliseconds(client, each, calls))
+        table.rows.append(Row(many.name, *taken, at_most(GOAL)))
+    for app in apps:
         with app.app_context():
             db.engine.dispose()
+    return table
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--database", choices=["both", "sqlite", "mysql"], default="both")
-    parser.add_argument("--mysql-url", help="a server to make databases on, instead of a private MariaDB")
-    options = parser.parse_args()
-    print(f"| database | page | ms among {FEW} | ms among {options.rows:,} | ratio | ratios of {ROUNDS} rounds |")
-    print("|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as folder:
-        if options.database != "mysql":
-            compare("SQLite", lambda size: URL.create("sqlite", database=f"{folder}/{size}.db"), options.rows)
-        if options.database != "sqlite":
-            (Path(folder) / "my").mkdir()
-            with mysql_database(options.mysql_url, Path(folder) / "my") as url:
-                run_sql(url, "CREATE DATABASE commentsite_benchmark_few CHARACTER SET utf8mb4")
-                few = url.set(database="commentsite_benchmark_few")
-                compare("MariaDB", lambda size: few if size == str(FEW) else url, options.rows)
-                run_sql(url, "DROP DATABASE commentsite_benchmark_few")
+def _pages(data: DataSet) -> list[Page]:
+    return [*_flat(data), *_of_replies(data, "chain"), *_of_replies(data, "fan")]
 
 
-if __name__ == "__main__":
-    main()
+def _flat(data: DataSet) -> list[Page]:
+    """Return pages of the flat thread; its middle one lies among comments of one time."""
+    size = data.size
+    middle = max(PAGE_SIZE + 1, size // 4)  # a whole page is older, also among few
+    before = cursor(Position(posted("flat", middle - 1, size), middle))
+    after = cursor(Position(posted("flat", 0, size), 1))
+    return [
+        Page("flat, newest", "/", range(size, size - PAGE_SIZE, -1)),
+        Page("flat, middle", f"/?before={before}", range(middle - 1, middle - 1 - PAGE_SIZE, -1)),
+        Page("flat, oldest", f"/?after={after}", range(PAGE_SIZE + 1, 1, -1)),
+        Page("flat, permalink in the middle", f"/comments/{middle}", None),
+    ]
+
+
+def _of_replies(data: DataSet, shape: str) -> list[Page]:
+    """Return pages of a thread that is one branch. On its own page the branch shows its first replies."""
+    root, last = data.first_id(shape), data.first_id(shape) + data.size - 1
+    middle = root + data.size // 4
+    replies = f"/comments/{root}/replies"
+    path = _path(shape, root, middle)
+    shown = PAGE_SIZE
+    return [
+        Page(f"{shape}, thread", thread_path(shape), range(root, root + shown + 1)),
+        Page(f"{shape}, first replies", replies, [root, *range(root + 1, root + 1 + PAGE_SIZE)]),
+        Page(f"{shape}, middle", f"{replies}?after={path}", [root, *range(middle + 1, middle + 1 + PAGE_SIZE)]),
+        Page(f"{shape}, last", f"{replies}?before=zzzzzzz", [root, *range(last - PAGE_SIZE + 1, last + 1)]),
+        Page(f"{shape}, permalink in the middle", f"/comments/{middle}", None),
+    ]
+
+
+def _path(shape: str, root: int, comment_id: int) -> str:
+    """Return the path of a reply."""
+    path = None
+    above = range(root + 1, min(root + 8, comment_id)) if shape == "chain" else ()
+    for each in (*above, comment_id):
+        path = path_below(path, each)
+    return path or ""
+
+
+def _check(client: FlaskClient, page: Page) -> None:
+    """Raise AssertionError unless the page shows what it is to show."""
+    answer = client.get(page.path)
+    if page.ids is None:
+        if answer.status_code != 302:
+            raise AssertionError(f"{page.path}: {answer.status_code}")
+    else:
+        check_ids(page.path, answer.data, page.ids)
+
+
+def _milliseconds(client: FlaskClient, page: Page, calls: int) -> float:
+    """Return how long a call takes, over so many of them."""
+    wanted = 302 if page.ids is None else 200
+    begin = time.perf_counter()
+    for _ in range(calls):
+        if client.get(page.path).status_code != wanted:
+            raise AssertionError(f"{page.path}: not {wanted}")
+    return (time.perf_counter() - begin) / calls * 1000
