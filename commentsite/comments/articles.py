@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from flask import Flask, current_app, render_template, request
+from flask import Flask, current_app, render_template, url_for
 from markupsafe import Markup, escape
 
 from ..frames import frame, framed
@@ -29,7 +31,6 @@ LINK, NAME = "\x1f", "\x1e"
 GONE = "a deleted comment"
 NO_TEXT = '<p class="no-text">This comment has no text.</p>'
 
-NONE: Mapping[int, str] = {}
 FIELDS = ("id", "level", "head", "text", "name", "parent_id", "parent_name")
 PLAIN = dict.fromkeys(("is_deleted", "is_own", "is_reply", "is_apart", "is_elsewhere", "has_parent"), False)
 
@@ -101,43 +102,58 @@ def _completed(row: Shown, comment: Comment) -> Shown:
     return row._replace(head_html=head_html(comment), content_html=text)
 
 
-def articles_html(
-    roots: Sequence[Shown],
-    below: Mapping[int, Replies],
-    *,
-    order: str | None,
-    own: Mapping[int, str],
-    is_open: bool,
-) -> Markup:
-    """Return comments, each with the replies `below` it; `order` is kept in links, those in `own` may be changed."""
-    plain = frame(ARTICLE_TEMPLATE, FIELDS, order=order, is_open=is_open, **PLAIN)
-    link = _link(order)
+@dataclass(frozen=True)
+class Surroundings:
+    """What all articles of a page have in common.
+
+    `order` is kept in their links, `own` holds the claims of the comments that this visitor may change, by id.
+    """
+
+    order: str | None = None
+    own: Mapping[int, str] = field(default_factory=dict)
+    is_open: bool = True
+
+    @cached_property
+    def link(self) -> tuple[str, str]:
+        """What stands before and after the id in the tag that opens the link to a comment."""
+        begin, end = url_for("comments.comment", text="zqidqz", order=self.order).split("zqidqz")
+        return f'<a href="{escape(begin)}', f'{escape(end)}">'
+
+
+def articles_html(roots: Sequence[Shown], below: Mapping[int, Replies], surroundings: Surroundings) -> Markup:
+    """Return comments, each with the replies `below` it."""
+    order, own = surroundings.order, surroundings.own
+    plain = frame(ARTICLE_TEMPLATE, FIELDS, order=order, is_open=surroundings.is_open, **PLAIN)
+    begin, end = surroundings.link
     made: list[str] = []
     for root in roots:
-        head, _, name = (root.head_html or "").partition(NAME)
         if root.is_deleted or root.id in own:
-            made.append(article_html(root, order=order, own=own, is_open=is_open))
+            made.append(_article(root, None, surroundings))
         else:  # the most of all pages, without a call of ours
-            head = head.replace(LINK, link % root.id)
+            head, _, name = (root.head_html or "").partition(NAME)
+            head = head.replace(LINK, f"{begin}{root.id}{end}")
             made.append(plain % {"id": root.id, "level": 0, "head": head, "text": root.content_html, "name": name})
         if root.id in below:
-            replies = below[root.id].shown
-            made += [article_html(reply.comment, reply, order=order, own=own, is_open=is_open) for reply in replies]
+            made += [_article(reply.comment, reply, surroundings) for reply in below[root.id].shown]
             if below[root.id].rest_count:
                 made.append(render_template("comments/_more.html", root=root, replies=below[root.id], order=order))
     return Markup("\n".join(made))  # noqa: S704 - HTML is what it is made of
 
 
-def article_html(
-    shown: Shown, reply: Reply | None = None, *, order: str | None = None, own: Mapping[int, str] = NONE, is_open: bool
-) -> Markup:
-    """Return one comment, which is a `reply` on this page or replies to none."""
+def article_html(shown: Shown, reply: Reply | None = None, **surroundings: Any) -> Markup:
+    """Return one comment, which is a `reply` on this page or replies to none; `surroundings` as for Surroundings."""
+    return Markup(_article(shown, reply, Surroundings(**surroundings)))  # noqa: S704 - HTML is what it is made of
+
+
+def _article(shown: Shown, reply: Reply | None, surroundings: Surroundings) -> str:
+    order, own, is_open = surroundings.order, surroundings.own, surroundings.is_open
     parent = reply.parent if reply else None
+    begin, end = surroundings.link
     head, _, name = (shown.head_html or "").partition(NAME)
     fields = {
         "id": shown.id,
         "level": reply.level if reply else 0,
-        "head": head.replace(LINK, _link(order) % shown.id),
+        "head": head.replace(LINK, f"{begin}{shown.id}{end}"),
         "text": shown.content_html,
         "name": name,
         "parent_id": parent.id if parent else "",
@@ -151,8 +167,4 @@ def article_html(
         "is_elsewhere": reply is not None and reply.is_elsewhere,
         "has_parent": parent is not None,
     }
-    return Markup(framed(ARTICLE_TEMPLATE, fields, order=order, is_open=is_open, **situation))  # noqa: S704
-
-
-def _link(order: str | None) -> str:
-    return f'<a href="{request.script_root}/comments/%d{f"?order={order}" if order else ""}">'
+    return framed(ARTICLE_TEMPLATE, fields, order=order, is_open=is_open, **situation)

@@ -11,6 +11,7 @@ from markupsafe import escape
 from ..frames import framed
 from ..keyset import cursor
 from . import articles, queries, urls
+from .articles import Surroundings
 from .conversation import Conversation
 from .models import FIRST_THREAD_KEY, Comment
 from .queries import Shown
@@ -22,16 +23,15 @@ def thread_html(thread: Any, key: str, page: Conversation, order: str, visitor: 
     """Return a page of a thread, None if it has no comment yet; `visitor` is what it shows to this visitor alone."""
     count = thread.comment_count if thread else 0
     is_open = thread is None or thread.closed is None
+    surroundings = Surroundings(urls.order_value(order), visitor["own"], is_open)
     fields = {
         "key": escape(key),
-        "address": urls.thread_url(key),
+        "address": escape(urls.thread_url(key)),
         "count": f"{count:,}",
         "number": count,
         "older": cursor(page.older) if page.older else "",
         "newer": cursor(page.newer) if page.newer else "",
-        "articles": articles.articles_html(
-            page.roots, page.below, order=urls.order_value(order), own=visitor["own"], is_open=is_open
-        ),
+        "articles": articles.articles_html(page.roots, page.below, surroundings),
     }
     situation = {
         "is_first": key == FIRST_THREAD_KEY,
