@@ -6,11 +6,15 @@ a template does.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Flask, current_app, render_template, request
 from markupsafe import Markup
+
+NONCE = secrets.token_hex(4)
+MOST_FRAMES = 1000
 
 
 def init_app(app: Flask) -> None:
@@ -25,10 +29,12 @@ def frame(template: str, fields: Iterable[str], **situation: Any) -> str:
     A situation is one of few, for each of them is kept.
     """
     frames: dict[Any, str] = current_app.extensions["commentsite.frames"]
-    key = (template, request.script_root, *situation.values())
+    key = (template, request.script_root, *sorted(situation.items()))
     if key not in frames:
-        # Letters alone, so that addresses take them as they are; nothing in a template or a setting looks like one.
-        marks = {field: f"zq{field.replace('_', '')}qz" for field in fields}
+        if len(frames) >= MOST_FRAMES:  # the prefix of an address may be anything where a proxy is careless
+            frames.clear()
+        # Letters and digits alone, so that addresses take them as they are; no template or setting has such a one.
+        marks = {field: f"zq{NONCE}{field.replace('_', '')}qz" for field in fields}
         shown = {field: Markup(mark) for field, mark in marks.items()}  # noqa: S704 - nobody's text
         made = render_template(template, **shown, **situation).replace("%", "%%")
         for field, mark in marks.items():

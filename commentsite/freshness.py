@@ -12,7 +12,7 @@ from werkzeug.http import quote_etag
 from .config import PACKAGE_DIR, SETTINGS
 
 # What decides how pages look, beside what is in the database.
-LOOKS = ("*.html", "*.css", "*.js", "*.svg")
+LOOKS = ("*.html", "*.py", "*.css", "*.js", "*.svg")
 YEAR_SECONDS = 365 * 24 * 3600
 # Where an answer says in the environ that it is for everyone: the thread it shows and the state it shows it in (see
 # versions.py), None where it stays as it is.
@@ -63,7 +63,7 @@ def conditional(state: str, render: Callable[[], str], *, is_private: bool = Fal
     """
     edition = current_app.extensions["commentsite.edition"]
     tag = hashlib.sha256(f"{edition} {state}".encode()).hexdigest()[:24]
-    if request.if_none_match.contains_weak(tag):
+    if not request.if_none_match.star_tag and request.if_none_match.contains_weak(tag):
         response = Response(status=304)
         del response.headers["Content-Type"]
     else:

@@ -57,7 +57,7 @@ class Page:
     def answer(self, environ: Environ, start: Start) -> Iterable[bytes]:
         """Answer a request with this page, or that it is the one that the browser holds."""
         held = environ.get("HTTP_IF_NONE_MATCH")
-        if held and (self.tag in held or held.strip() == "*"):
+        if held and self.tag in held:
             start("304 NOT MODIFIED", self.headers_unchanged)
             return []
         headers, body = self.headers, self.body

@@ -39,6 +39,14 @@ def _connected() -> Iterator[None]:
     if "reading" in g:
         yield
         return
+    if db.session().in_transaction():
+        # The session's, and not a second one: where all requests hold their first, each waits for ever for another.
+        g.reading = db.session.connection().connection
+        try:
+            yield
+        finally:
+            del g.reading
+        return
     with _translated("connect"):
         g.reading = connection = db.engine.raw_connection()
     try:
@@ -58,6 +66,8 @@ def _translated(sql: str) -> Iterator[None]:
         yield
     except driver.Error as error:
         is_lost = db.engine.dialect.is_disconnect(error, None, None)
+        if is_lost and "reading" in g:
+            g.reading.invalidate(error)
         raise DBAPIError.instance(
             sql, None, error, driver.Error, hide_parameters=True, connection_invalidated=is_lost
         ) from error

@@ -165,5 +165,5 @@ def client_address() -> str:
 
 
 def sender_mark() -> str:
-    """Return what tells the sender of this request from others for a few minutes: address and browser."""
+    """Return what tells the sender of this request from others, until one of both changes: address and browser."""
     return f"{client_address()} {request.user_agent.string}"

@@ -1,6 +1,6 @@
 """The version that a thread has in the database now, asked for without SQLAlchemy: it stands before every cached page.
 
-A state is the thread's version and the revision of the schema, as (int, str).
+Nothing here waits long: who gets no answer has the app make the page, which says so if it cannot.
 """
 
 from __future__ import annotations
@@ -20,9 +20,14 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from .clock import seconds_running
 from .db import MYSQL_RECYCLE_SECONDS
 
-State = tuple[int, str]
+# The version, the time of the newest comment as the driver reads it (a restored backup may have a version again, but
+# hardly with the same comments), and the revision of the schema.
+State = tuple[int, object, str]
 
-STATE = "SELECT version, (SELECT version_num FROM alembic_version) FROM threads WHERE id = "
+STATE = "SELECT version, latest, (SELECT version_num FROM alembic_version) FROM threads WHERE id = "
+
+LOCK_SECONDS = 1.0
+AWAY_SECONDS = 1.0
 
 
 class Versions(Protocol):
@@ -70,7 +75,7 @@ class SQLiteVersions:
     def state(self, thread_id: int) -> State | None:
         try:
             return self._state(thread_id)
-        except (sqlite3.Error, DBAPIError):
+        except (sqlite3.Error, DBAPIError, NoFreeConnection):
             self.local.__dict__.clear()
             return None
 
@@ -105,15 +110,21 @@ class MySQLVersions:
         self.connection: Any = None
         self.process = 0
         self.used_at = 0.0
+        self.away_until = 0.0
         event.listen(engine, "engine_disposed", self._close)
 
     def state(self, thread_id: int) -> State | None:
-        with self.lock:
-            try:
-                return self._state(thread_id)
-            except (pymysql.Error, OSError, DBAPIError, NoFreeConnection):
-                self._close()
-                return None
+        # Whoever holds the lock for long waits for a server that hangs; the others need not wait for that in a row.
+        if seconds_running() < self.away_until or not self.lock.acquire(timeout=LOCK_SECONDS):
+            return None
+        try:
+            return self._state(thread_id)
+        except (pymysql.Error, OSError, DBAPIError, NoFreeConnection):
+            self._close()
+            self.away_until = seconds_running() + AWAY_SECONDS
+            return None
+        finally:
+            self.lock.release()
 
     def _state(self, thread_id: int) -> State | None:
         now = seconds_running()

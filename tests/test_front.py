@@ -11,7 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
+from commentsite import versions
 from commentsite.comments import operations
 from commentsite.front import Front, takes_gzip
 from tests.databases import run_sql
@@ -215,3 +217,35 @@ def test_style_is_kept_for_good_by_its_edition(reader: FlaskClient, made: list[s
     assert "immutable" in first.headers["Cache-Control"]
     assert (first.data, made) == (again.data, ["/static/site.css"])
     assert "immutable" not in reader.get("/static/site.css?v=other", buffered=True).headers.get("Cache-Control", "")
+
+
+def test_front_makes_a_page_anew_where_a_backup_was_restored(
+    database: URL, reader: FlaskClient, made: list[str]
+) -> None:
+    run_sql(database, "UPDATE threads SET latest = '2001-01-01 00:00:00.000000'")  # of the same version
+    reader.get("/")
+    assert made == ["/"]
+
+
+def test_front_does_not_wait_in_a_row_for_a_server_that_hangs(
+    app: Flask, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = front_of(app).versions
+    monkeypatch.setattr(versions, "LOCK_SECONDS", 0.01)
+    if backend == "mysql":
+        asked.lock.acquire()  # type: ignore[attr-defined]
+        assert asked.state(1) is None
+        asked.lock.release()  # type: ignore[attr-defined]
+    assert asked.state(1)
+
+
+def test_front_passes_on_where_no_connection_is_free(
+    app: Flask, reader: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(_engine: object) -> None:
+        raise NoFreeConnection
+
+    front = front_of(app)
+    monkeypatch.setattr(versions, "own_connection", busy)
+    monkeypatch.setattr(front, "versions", type(front.versions)(front.versions.engine))  # type: ignore[attr-defined,call-arg]
+    assert reader.get("/").status_code == 200

@@ -28,7 +28,7 @@ ARTICLE_TEMPLATE = "comments/_article.html"
 # In a stored head: where the link of the comment opens, and where the name follows by itself. No text of a comment
 # has these characters.
 LINK, NAME = "\x1f", "\x1e"
-GONE = "a deleted comment"
+DELETED = "a deleted comment"
 NO_TEXT = '<p class="no-text">This comment has no text.</p>'
 
 FIELDS = ("id", "level", "head", "text", "name", "parent_id", "parent_name")
@@ -65,8 +65,9 @@ class Replies:
 
 def init_app(app: Flask) -> None:
     """Work out the look of `app`: another one where heads would be made otherwise."""
-    template = (Path(__file__).parent / "templates" / HEAD_TEMPLATE).read_text()
-    parts = template, app.config["TIMEZONE"], app.config["TIMESTAMP_FORMAT"]
+    here = Path(__file__).parent
+    made_by = here / "templates" / HEAD_TEMPLATE, here / "markup.py"
+    parts = *(path.read_text("utf-8") for path in made_by), app.config["TIMEZONE"], app.config["TIMESTAMP_FORMAT"]
     app.extensions["commentsite.look"] = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:LOOK_CHARS]
 
 
@@ -85,7 +86,7 @@ def head_html(comment: Comment) -> str:
 
 def name_html(shown: Shown) -> Markup:
     """Return the name of a comment's writer."""
-    return Markup(GONE if shown.is_deleted else (shown.head_html or "").partition(NAME)[2])  # noqa: S704
+    return Markup(DELETED if shown.is_deleted else (shown.head_html or "").partition(NAME)[2])  # noqa: S704
 
 
 def completed(rows: Sequence[Shown]) -> Sequence[Shown]:
@@ -93,11 +94,13 @@ def completed(rows: Sequence[Shown]) -> Sequence[Shown]:
     stale = [row.id for row in rows if row.head_html is None or (row.content_html is None and not row.is_deleted)]
     if not stale:
         return rows
-    comments = queries.comments_by_ids(stale)
-    return [_completed(Shown(*row), comments[row.id]) if row.id in comments else row for row in rows]
+    comments = queries.sources_of(stale)
+    return [_completed(row, comments.get(row.id)) if row.id in stale else row for row in rows]
 
 
-def _completed(row: Shown, comment: Comment) -> Shown:
+def _completed(row: Shown, comment: Comment | None) -> Shown:
+    if comment is None:  # it was deleted after the rows were read
+        return row._replace(head_html="", content_html=NO_TEXT)
     text = comment.content_html or (paragraphs_html(comment.content) if comment.content else NO_TEXT)
     return row._replace(head_html=head_html(comment), content_html=text)
 
@@ -157,7 +160,7 @@ def _article(shown: Shown, reply: Reply | None, surroundings: Surroundings) -> s
         "text": shown.content_html,
         "name": name,
         "parent_id": parent.id if parent else "",
-        "parent_name": name_html(parent) if parent else GONE,
+        "parent_name": name_html(parent) if parent else DELETED,
     }
     situation = {
         "is_deleted": bool(shown.is_deleted),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +12,12 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from ..errors import LINE_BREAK, UNPRINTABLE, InvalidInput
 from .models import MAX_CONTENT_CHARS, MAX_EMAIL_CHARS, MAX_NAME_CHARS, MAX_WEBSITE_CHARS
-from .policy import GONE, INVISIBLE, comment_id, plain_name
+from .policy import GONE, comment_id, is_visible, plain_name
 
 NO_REVISION = "The form did not say which text it changes. Copy yours, open the comment again and save it from there."
+
+# What stands in the place of a name where there is none; a writer of that name would read like the site.
+OUR_NAMES = frozenset({"anonymous", "deleted", "a deleted comment"})
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Content(fields.Field[str]):
             raise self.make_error("long", count=len(content), most=MAX_CONTENT_CHARS)
         if UNPRINTABLE.search(content):
             raise self.make_error("controls")
-        if not any(map(_is_visible, content)):
+        if not any(map(is_visible, content)):
             raise self.make_error("empty")
         return content
 
@@ -81,7 +83,10 @@ class Line(fields.Field[str | None]):
 
     def plain(self, value: str) -> str | None:
         """Return `value` as it is kept. Raises ValidationError."""
-        return plain_name(value)
+        name = plain_name(value)
+        if name and name.casefold() in OUR_NAMES:
+            raise ValidationError("That is what the site itself says of some comments. Choose another name.")
+        return name
 
 
 class Email(Line):
@@ -183,8 +188,3 @@ def _is_website(url: str) -> bool:
         return "@" not in urlsplit(url).netloc  # a name before the host is read as the host
     except (ValidationError, ValueError):
         return False
-
-
-def _is_visible(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category[0] not in "ZC" and not INVISIBLE.match(character)

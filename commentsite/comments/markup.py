@@ -65,10 +65,15 @@ def paragraphs_html(text: str) -> Markup:
     )
 
 
-def time_html(moment: datetime) -> Markup:
-    """Return the `time` element of a moment in the site's zone, and the zone's name unless the pattern writes it."""
+def time_html(moment: datetime, *, is_bare: bool = False) -> Markup:
+    """Return the `time` element of a moment in the site's zone, and the zone's name unless the pattern writes it.
+
+    A bare one leaves out the words that the pattern begins with: it stands after others.
+    """
     zone = ZoneInfo(current_app.config["TIMEZONE"])
     pattern = current_app.config["TIMESTAMP_FORMAT"]
+    if is_bare:
+        pattern = re.sub(r"^[^%]+(?=%)", "", pattern)
     element = Markup('<time datetime="{}">{}</time>').format(
         moment.astimezone(timezone.utc).isoformat(timespec="seconds"), format_timestamp(moment, zone, pattern)
     )

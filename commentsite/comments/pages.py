@@ -14,13 +14,15 @@ from . import articles, queries, urls
 from .articles import Surroundings
 from .conversation import Conversation
 from .models import FIRST_THREAD_KEY, Comment
-from .queries import Shown
+from .queries import Shown, ThreadState
 
 TEMPLATE = "comments/thread.html"
 
 
-def thread_html(thread: Any, key: str, page: Conversation, order: str, visitor: Mapping[str, Any]) -> str:
-    """Return a page of a thread, None if it has no comment yet; `visitor` is what it shows to this visitor alone."""
+def thread_html(
+    thread: ThreadState | None, key: str, page: Conversation, order: str, visitor: Mapping[str, Any]
+) -> str:
+    """Return a page of a thread, None before its first comment; `visitor` is what is shown to this one alone."""
     count = thread.comment_count if thread else 0
     is_open = thread is None or thread.closed is None
     surroundings = Surroundings(urls.order_value(order), visitor["own"], is_open)

@@ -22,6 +22,8 @@ INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
     "\ufffe\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+# Controls of the direction of writing, and what would break the line of a key.
+TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\t\n]")
 # Blanks and slashes around a path.
 AROUND = re.compile(r"^[\s/]+|[\s/]+$")
 MARKS_ON_A_LETTER = 4
@@ -39,15 +41,16 @@ def thread_key(path: str) -> str | None:
 
     One page has one key: Unicode is composed (NFC), there is one slash at the beginning, none at the end
     and none beside another; blanks around it are no part of it. Case and accents are. A path with `.` or
-    `..` in it, with control characters, or of more than MAX_KEY_CHARS is no page's.
+    `..` in it, with control characters, characters that turn the direction of writing or a part that shows
+    nothing, or of more than MAX_KEY_CHARS is no page's.
     """
     if len(path) > 2 * MAX_KEY_CHARS:  # composing costs more than linear time, and halves a text at the most here
         return None
     parts = [part for part in AROUND.sub("", unicodedata.normalize("NFC", path)).split("/") if part]
     key = "/" + "/".join(parts)
-    if {".", ".."} & set(parts) or UNPRINTABLE.search(key) or "\n" in key or "\t" in key or len(key) > MAX_KEY_CHARS:
+    if {".", ".."} & set(parts) or UNPRINTABLE.search(key) or TURNING.search(key) or len(key) > MAX_KEY_CHARS:
         return None
-    return key
+    return key if all(any(map(is_visible, part)) for part in parts) else None
 
 
 def plain_name(text: str) -> str | None:
@@ -65,6 +68,11 @@ def plain_name(text: str) -> str | None:
         if marks <= MARKS_ON_A_LETTER:
             kept.append(character)
     return " ".join("".join(kept).split()) or None
+
+
+def is_visible(character: str) -> bool:
+    """Say whether there is something to see of a character."""
+    return unicodedata.category(character)[0] not in "ZC" and not INVISIBLE.match(character)
 
 
 def _shows(character: str) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy import CompoundSelect, Select, String, bindparam, case, cast, fu
 
 from ..db import Base, db
 from ..errors import NotFound
-from ..keyset import Listing
+from ..keyset import Listing, moment_of
 from ..reading import rows
 from .models import Comment, Thread
 
@@ -37,6 +37,7 @@ class ThreadState(NamedTuple):
     id: int
     key: str
     version: int
+    latest: object
     comment_count: int
     closed: object
 
@@ -53,7 +54,9 @@ class Listed(NamedTuple):
 # Pages are read by tables and columns, not by classes: SQLAlchemy then hands rows on as they come.
 threads, comments = Base.metadata.tables["threads"], Base.metadata.tables["comments"]
 
-_THREAD = select(threads.c.id, threads.c.key, threads.c.version, threads.c.comment_count, threads.c.closed)
+_THREAD = select(
+    threads.c.id, threads.c.key, threads.c.version, threads.c.latest, threads.c.comment_count, threads.c.closed
+)
 _THREAD_BY_KEY = _THREAD.where(threads.c.key == bindparam("key"))
 _THREAD_BY_ID = _THREAD.where(threads.c.id == bindparam("id"))
 
@@ -173,11 +176,25 @@ def shown_by_ids(ids: Collection[int], look: str) -> list[Shown]:
     return list(starmap(Shown, rows(_by_ids(len(ids)), {**values, "look": look})))
 
 
-def comments_by_ids(ids: Sequence[int]) -> dict[int, Comment]:
-    """Return comments by their ids."""
+_SOURCES = ("id", "content", "content_html", "posted", "name", "website", "mark", "edited", "deleted")
+
+
+@cache
+def _sources(count: int) -> Select[Any]:
+    of_ids = comments.c.id.in_([bindparam(f"id_{place}") for place in range(count)])
+    return select(*(comments.c[name] for name in _SOURCES)).where(of_ids)
+
+
+def sources_of(ids: Collection[int]) -> dict[int, Comment]:
+    """Return what the HTML of some comments is made of, by their ids: comments that no session knows."""
     if not ids:
         return {}
-    return {comment.id: comment for comment in db.session.scalars(select(Comment).where(Comment.id.in_(ids)))}
+    values = {f"id_{place}": comment_id for place, comment_id in enumerate(ids)}
+    found = [dict(zip(_SOURCES, row, strict=True)) for row in rows(_sources(len(ids)), values)]
+    for source in found:
+        for moment in ("posted", "edited", "deleted"):
+            source[moment] = source[moment] and moment_of(source[moment])
+    return {source["id"]: Comment(**source) for source in found}
 
 
 def comment_by_id(comment_id: int) -> Comment:

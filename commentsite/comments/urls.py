@@ -65,7 +65,7 @@ def place_url(comment: Comment, order: str) -> str:
     passed = ROOTS.beside(ROOTS.position(root), limit=PAGE_SIZE, newer=not is_oldest_first, **values)
     start = ROOTS.position(passed[CONTEXT_COMMENTS]) if len(passed) == PAGE_SIZE else None
     if root is not comment:
-        turn = partial(ROOTS.first_page) if start is None else partial(ROOTS.page_onward, start)
+        turn = ROOTS.first_page if start is None else partial(ROOTS.page_onward, start)
         page = turn(oldest_first=is_oldest_first, **values)
         shown = replies_shown(sum(1 for row in page.rows if row.reply_count))
         above = replies_before(root.id, comment.path or "", PAGE_SIZE, "")

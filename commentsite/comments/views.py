@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from . import forms
 
 bp = Blueprint("comments", __name__, template_folder="templates")
-bp.add_app_template_filter(markup.paragraphs_html)
 bp.add_app_template_filter(markup.time_html)
 bp.add_app_template_filter(markup.mark_svg)
-bp.add_app_template_filter(cookies.claim)
 bp.add_app_template_filter(cursor)
 bp.add_app_template_filter(moment_of)
 bp.add_app_template_filter(articles.name_html)
@@ -215,7 +213,7 @@ def _page(thread: queries.ThreadState | None, render: Callable[[Mapping[str, Any
         state = f"{thread} {visitor}"
         return conditional(state, lambda: render(visitor), is_private=True)
     if thread is not None:
-        request.environ[SHARED] = thread.id, (thread.version, head_revision())
+        request.environ[SHARED] = thread.id, (thread.version, thread.latest, head_revision())
     return conditional(str(thread), lambda: render(visitor))
 
 

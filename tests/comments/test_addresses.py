@@ -19,6 +19,7 @@ from .pages import post, shown_ids, typed
     [
         *("..", "../a", "a/../b", "..%2Fa", "a%2F..%2Fb", "%2e%2e/a", "a/.%2e", "a/%2E", "a/.. /"),
         *("a%00b", "a%1Fb", "a%7F", "a%C2%85b", "%EF%BF%BE", "x" * 500, "é" * 500, "e%CC%81" * 1000),
+        *("%E2%80%AEa", "a/%E2%80%8B", "%E3%85%A4/a", "a%E2%81%A6b"),  # which turn the writing, or show nothing
     ],
 )
 def test_path_of_no_page_begins_no_thread(client: FlaskClient, path: str) -> None:
@@ -36,7 +37,7 @@ def test_path_that_no_rule_takes_is_not_found(client: FlaskClient, path: str) ->
     ("path", "key"),
     [
         *(("a%2Fb", "/a/b"), ("a%5Cb", "/a\\b"), ("a%252Fb", "/a%2Fb"), ("a%3Fb%23c", "/a?b#c"), ("%26%2B;=", "/&+;=")),
-        *(("%F0%9F%8D%95", "/🍕"), ("..a", "/..a"), ("...", "/..."), ("%E2%80%AEa", "/\u202ea")),
+        *(("%F0%9F%8D%95", "/🍕"), ("..a", "/..a"), ("...", "/..."), ("a%E2%80%8Cb", "/a\u200cb")),
     ],
 )
 def test_encoded_path_is_one_thread_with_one_address(app: Flask, client: FlaskClient, path: str, key: str) -> None:

@@ -125,7 +125,7 @@ READS: dict[str, Callable[[], object]] = {
     "replies before the last": lambda: queries.replies_before(1, path_of(MANY), PAGE_SIZE + 1, ""),
     "has replies": lambda: tree.has_replies(db.session, 1),
     "has no replies": lambda: tree.has_replies(db.session, MANY + 1),
-    "some comments": lambda: queries.comments_by_ids(range(2, MANY, MANY // 50)),
+    "some comments": lambda: queries.sources_of(range(2, MANY, MANY // 50)),
     "comments": lambda: queries.ROOTS.first_page(thread_id=1, look=""),
     "comments, oldest first": lambda: queries.ROOTS.first_page(oldest_first=True, thread_id=1, look=""),
     "comment of a key": lambda: queries.comment_by_post_keys("x", "y"),

@@ -99,3 +99,9 @@ def test_name_of_more_is_refused(name: str) -> None:
 def test_name_must_be_text(name: object) -> None:
     with pytest.raises(InvalidInput, match="must be text"):
         comment_draft({"content": "Hi", "name": name})
+
+
+@pytest.mark.parametrize("name", ["Anonymous", "DELETED", " a  deleted comment ", "Anony\u200bmous"])
+def test_name_that_the_site_itself_uses_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput, match="the site itself"):
+        comment_draft({"content": "Hi", "name": name})
