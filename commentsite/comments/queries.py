@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import CompoundSelect, Select, String, bindparam, case, cast, func, select, union_all
 
-from ..db import Base, db
+from ..db import Base, UTCDateTime, db
 from ..errors import NotFound
 from ..keyset import Listing, moment_of
 from ..reading import rows
@@ -176,13 +176,10 @@ def shown_by_ids(ids: Collection[int], look: str) -> list[Shown]:
     return list(starmap(Shown, rows(_by_ids(len(ids)), {**values, "look": look})))
 
 
-_SOURCES = ("id", "content", "content_html", "posted", "name", "website", "mark", "edited", "deleted")
-
-
 @cache
 def _sources(count: int) -> Select[Any]:
     of_ids = comments.c.id.in_([bindparam(f"id_{place}") for place in range(count)])
-    return select(*(comments.c[name] for name in _SOURCES)).where(of_ids)
+    return select(comments).where(of_ids)
 
 
 def sources_of(ids: Collection[int]) -> dict[int, Comment]:
@@ -190,10 +187,11 @@ def sources_of(ids: Collection[int]) -> dict[int, Comment]:
     if not ids:
         return {}
     values = {f"id_{place}": comment_id for place, comment_id in enumerate(ids)}
-    found = [dict(zip(_SOURCES, row, strict=True)) for row in rows(_sources(len(ids)), values)]
+    names = [column.name for column in comments.columns]
+    moments = [column.name for column in comments.columns if isinstance(column.type, UTCDateTime)]
+    found = [dict(zip(names, row, strict=True)) for row in rows(_sources(len(ids)), values)]
     for source in found:
-        for moment in ("posted", "edited", "deleted"):
-            source[moment] = source[moment] and moment_of(source[moment])
+        source.update({name: moment_of(source[name]) for name in moments if source[name]})
     return {source["id"]: Comment(**source) for source in found}
 
 

@@ -144,8 +144,9 @@ def page_with(site: Server, mark: str, *, without: bool = False) -> Answer:
         time.sleep(0.2)
 
 
-def places_on(answer: Answer) -> list[str]:
-    return re.findall('<p class="comment-meta">from <bdi>(.*?)</bdi>', answer.body)
+def places_on(page: Answer) -> list[str]:
+    """Return the places that stand beside names."""
+    return re.findall(" from <bdi>([^<]*)</bdi>", page.body)
 
 
 def test_settings_are_right_and_private(installed: Host) -> None:
