@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask
 
-from . import comments, config, db, errors, frames, freshness, front, health, schema, security
+from . import comments, config, db, errors, frames, freshness, front, health, schema, security, transfer
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -33,5 +33,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     schema.init_app(app)
 
     comments.init_app(app)
+    transfer.init_app(app)
     front.init_app(app)
     return app
