@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import Any, Protocol, cast
 from weakref import WeakSet
 
-import pymysql
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
@@ -106,6 +105,7 @@ class MySQLVersions:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.driver = engine.dialect.loaded_dbapi
         self.lock = threading.Lock()
         self.connection: Any = None
         self.process = 0
@@ -119,7 +119,7 @@ class MySQLVersions:
             return None
         try:
             return self._state(thread_id)
-        except (pymysql.Error, OSError, DBAPIError, NoFreeConnection):
+        except (self.driver.Error, OSError, DBAPIError, NoFreeConnection):
             self._close()
             self.away_until = seconds_running() + AWAY_SECONDS
             return None
@@ -143,6 +143,6 @@ class MySQLVersions:
 
     def _close(self, _engine: object = None) -> None:
         if self.connection is not None:
-            with suppress(pymysql.Error, OSError):
+            with suppress(self.driver.Error, OSError):
                 self.connection.close()
         self.connection = None

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -13,7 +18,9 @@ from sqlalchemy.engine import URL
 
 from commentsite import schema
 from commentsite.clock import seconds_running
+from commentsite.config import MIGRATIONS_DIR
 from commentsite.db import db
+from tests.conftest import SECRET, plain
 from tests.databases import run_sql
 
 
@@ -77,3 +84,30 @@ def test_newer_schema_is_left_alone_by_serve(app: Flask) -> None:
         db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         db.session.commit()
         assert schema.is_newer()
+
+
+def test_revisions_are_those_that_alembic_finds() -> None:
+    assert schema._line() == schema._line_by_alembic()
+
+
+def test_revision_written_in_another_way_is_asked_of_alembic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(MIGRATIONS_DIR, tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
+    own = 'revision = "00" + "18"\ndown_revision = "0017"\n\n\ndef upgrade():\n    pass\n'
+    (tmp_path / "migrations/versions/0018_own.py").write_text(own, "utf-8")
+    monkeypatch.setattr(schema, "MIGRATIONS_DIR", tmp_path / "migrations")
+    head, known = schema._line.__wrapped__()
+    assert (head, "0018" in known, "0001" in known) == ("0018", True, True)
+
+
+def test_serving_loads_nothing_that_only_migrations_and_commands_need(database: URL) -> None:
+    program = (
+        "import sys; from commentsite import create_app; app = create_app();"
+        "assert app.test_client().get('/').status_code == 200;"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    settings = {"COMMENTSITE_DATABASE_URL": plain(database), "COMMENTSITE_SECRET_KEY": SECRET, "FLASK_SKIP_DOTENV": "1"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **settings}, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "flask_sqlalchemy" in loaded
+    assert not {"alembic", "flask_migrate", "mako", "pygments", "marshmallow", "markdown_it", "nh3"} & set(loaded)

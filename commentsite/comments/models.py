@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import Index, String, Text, text
-from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..db import Base
+from ..db import Base, MediumText
 
 MAX_CONTENT_CHARS = 4096
 MAX_KEY_CHARS = 500
@@ -35,14 +34,12 @@ class Thread(Base):
     """
 
     __tablename__ = "threads"
-    __table_args__ = (Index(None, "latest", "id"), {"sqlite_autoincrement": True, "mysql_charset": "utf8mb4"})
+    __table_args__ = (Index(None, "latest", "id"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     # MySQL's other collations take keys that differ by case or accents for the same.
     key: Mapped[str] = mapped_column(
-        String(MAX_KEY_CHARS).with_variant(
-            mysql.VARCHAR(MAX_KEY_CHARS, charset="utf8mb4", collation="utf8mb4_bin"), "mysql"
-        ),
+        String(MAX_KEY_CHARS).with_variant(String(MAX_KEY_CHARS, collation="utf8mb4_bin"), "mysql"),
         unique=True,
         index=True,
     )
@@ -88,11 +85,11 @@ class Comment(Base):
     root_id: Mapped[int | None]
     path: Mapped[str | None] = mapped_column(
         String(PATH_STEPS * PATH_STEP_CHARS).with_variant(
-            mysql.VARCHAR(PATH_STEPS * PATH_STEP_CHARS, charset="ascii", collation="ascii_bin"), "mysql"
+            String(PATH_STEPS * PATH_STEP_CHARS, collation="ascii_bin"), "mysql"
         )
     )
     reply_count: Mapped[int] = mapped_column(server_default=text("0"))
-    content_html: Mapped[str | None] = mapped_column(Text().with_variant(mysql.MEDIUMTEXT(), "mysql"))
+    content_html: Mapped[str | None] = mapped_column(Text().with_variant(MediumText(), "mysql"))
     renderer: Mapped[str | None] = mapped_column(String(RENDERER_CHARS))
     head_html: Mapped[str | None] = mapped_column(Text())
     look: Mapped[str | None] = mapped_column(String(LOOK_CHARS))
@@ -105,7 +102,7 @@ class CommentVersion(Base):
     """The text that a comment had before an edit, and since when it had it."""
 
     __tablename__ = "comment_versions"
-    __table_args__ = (Index(None, "comment_id", "revision", unique=True), {"mysql_charset": "utf8mb4"})
+    __table_args__ = (Index(None, "comment_id", "revision", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     comment_id: Mapped[int]

@@ -6,12 +6,23 @@ already. The rows themselves are those of `comments`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from flask import Flask
 
-from . import commands
+from ..commands import add_commands
+
+if TYPE_CHECKING:
+    from click import Command
 
 
 def init_app(app: Flask) -> None:
     """Add the commands of this room to `app`."""
-    app.cli.add_command(commands.export)
-    app.cli.add_command(commands.import_)
+    add_commands(app, _commands)
+
+
+def _commands() -> Iterable[Command]:
+    from . import commands
+
+    return commands.export, commands.import_
