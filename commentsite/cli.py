@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib.metadata import version
 
@@ -64,6 +65,7 @@ def serve(info: ScriptInfo, host: str, port: int, threads: int) -> None:
     if problem:
         click.secho(f"Visitors are told to come back later: {problem}", fg="yellow")
     click.echo("Stop it with Ctrl+C.")
+    gc.freeze()  # as in wsgi.py
     server.run()
     click.echo("Stopped.")
 

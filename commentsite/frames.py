@@ -6,8 +6,9 @@ a template does.
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Flask, current_app, render_template, request
@@ -17,32 +18,50 @@ NONCE = secrets.token_hex(4)
 MOST_FRAMES = 1000
 
 
+class Frame:
+    """HTML that is cut at the `marks` of its fields."""
+
+    def __init__(self, html: str, marks: Sequence[str]) -> None:
+        # What is between the cuts, and at every second place the mark of a field.
+        self._pieces = re.split(f"({'|'.join(marks)})", html)
+        self._order = [marks.index(mark) for mark in self._pieces[1::2]]
+
+    def pieces(self, *values: str) -> list[str]:
+        """Return the HTML with `values` for the fields, in their order; in pieces, for who joins many at once."""
+        pieces = self._pieces.copy()
+        pieces[1::2] = [values[place] for place in self._order]
+        return pieces
+
+    def filled(self, *values: str) -> str:
+        """Return the HTML with `values` for the fields, in their order."""
+        return "".join(self.pieces(*values))
+
+
 def init_app(app: Flask) -> None:
     """Give `app` room for its frames."""
     app.extensions["commentsite.frames"] = {}
 
 
-def frame(template: str, fields: Iterable[str], **situation: Any) -> str:
-    """Return `template` rendered with `situation`, `%(field)s` where one of `fields` goes.
+def frame(template: str, fields: Sequence[str], **situation: Any) -> Frame:
+    """Return `template` rendered with `situation`, to be filled in where one of `fields` goes.
 
     The template may paste a field but not ask for it: it sees a mark in its place. What is filled in has to be HTML.
     A situation is one of few, for each of them is kept.
     """
-    frames: dict[Any, str] = current_app.extensions["commentsite.frames"]
-    key = (template, request.script_root, *sorted(situation.items()))
-    if key not in frames:
+    frames: dict[Any, Frame] = current_app.extensions["commentsite.frames"]
+    key = (template, request.script_root, *situation.items())
+    made = frames.get(key)
+    if made is None:
         if len(frames) >= MOST_FRAMES:  # the prefix of an address may be anything where a proxy is careless
             frames.clear()
         # Letters and digits alone, so that addresses take them as they are; no template or setting has such a one.
         marks = {field: f"zq{NONCE}{field.replace('_', '')}qz" for field in fields}
         shown = {field: Markup(mark) for field, mark in marks.items()}  # noqa: S704 - nobody's text
-        made = render_template(template, **shown, **situation).replace("%", "%%")
-        for field, mark in marks.items():
-            made = made.replace(mark, f"%({field})s")
-        frames[key] = made
-    return frames[key]
+        html = render_template(template, **shown, **situation)
+        made = frames[key] = Frame(html, list(marks.values()))
+    return made
 
 
-def framed(template: str, fields: Mapping[str, object], **situation: Any) -> str:
+def framed(template: str, fields: Mapping[str, str], **situation: Any) -> str:
     """Return `template` rendered with `situation`, its `fields` filled in."""
-    return frame(template, fields, **situation) % fields
+    return frame(template, list(fields), **situation).filled(*fields.values())

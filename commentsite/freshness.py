@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from importlib.metadata import version
 
-from flask import Flask, Response, current_app, make_response, request, url_for
+from flask import Flask, Response, current_app, request, url_for
 from werkzeug.http import quote_etag
 
 from .config import PACKAGE_DIR, SETTINGS
@@ -45,8 +45,10 @@ def static_url(filename: str) -> str:
 
 def keep_static(response: Response) -> Response:
     """Have a file of the style kept for good by those who asked for its present edition."""
+    if request.endpoint != "static" or response.status_code != 200:
+        return response
     edition = request.args.get("v")
-    if edition and request.endpoint == "static" and response.status_code == 200:
+    if edition:
         name = (request.view_args or {}).get("filename", "")
         if current_app.extensions["commentsite.static"].get(name) == edition:
             response.headers["Cache-Control"] = f"public, max-age={YEAR_SECONDS}, immutable"
@@ -67,7 +69,7 @@ def conditional(state: str, render: Callable[[], str], *, is_private: bool = Fal
         response = Response(status=304)
         del response.headers["Content-Type"]
     else:
-        response = make_response(render())
+        response = Response(render(), mimetype="text/html")
     response.headers["ETag"] = quote_etag(tag, weak=True)
     response.headers["Cache-Control"] = "private, no-cache" if is_private else "no-cache"
     return response

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from flask import g
-from sqlalchemy import Dialect
+from sqlalchemy import Dialect, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -22,6 +22,14 @@ from .db import db
 logger = logging.getLogger(__name__)
 
 
+class Words(NamedTuple):
+    """A statement in SQL, the names of its parameters where they go by place, and their defaults."""
+
+    sql: str
+    names: list[str]
+    defaults: dict[str, Any]
+
+
 @contextmanager
 def snapshot() -> Iterator[None]:
     """Have all rows that are read within seen as they were at one moment; what the session reads, then or later.
@@ -29,17 +37,16 @@ def snapshot() -> Iterator[None]:
     So a page that shows a version is not older than it, whichever way its parts were read. Objects that the
     session has read before are out of date then.
     """
-    db.session.rollback()
-    with _connected():
+    if db.session.registry.has():
+        db.session.rollback()
+    with _connected(db.engine):
         yield
 
 
 @contextmanager
-def _connected() -> Iterator[None]:
-    if "reading" in g:
-        yield
-        return
-    if db.session().in_transaction():
+def _connected(engine: Engine) -> Iterator[None]:
+    """Give what is read within one connection, g.reading."""
+    if db.session.registry.has() and db.session().in_transaction():
         # The session's, and not a second one: where all requests hold their first, each waits for ever for another.
         g.reading = db.session.connection().connection
         try:
@@ -47,10 +54,12 @@ def _connected() -> Iterator[None]:
         finally:
             del g.reading
         return
-    with _translated("connect"):
-        g.reading = connection = db.engine.raw_connection()
     try:
-        if db.engine.dialect.name == "sqlite":
+        g.reading = connection = engine.raw_connection()
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise _translated(engine, "connect", error) from error
+    try:
+        if engine.dialect.name == "sqlite":
             connection.cursor().execute("BEGIN")  # on MySQL, the first read begins one
         yield
     finally:
@@ -58,36 +67,43 @@ def _connected() -> Iterator[None]:
         connection.close()  # gives it back to the pool, which ends what was begun
 
 
-@contextmanager
-def _translated(sql: str) -> Iterator[None]:
-    """Raise SQLAlchemy's error for one of the driver."""
-    driver = db.engine.dialect.loaded_dbapi
-    try:
-        yield
-    except driver.Error as error:
-        is_lost = db.engine.dialect.is_disconnect(error, None, None)
-        if is_lost and "reading" in g:
-            g.reading.invalidate(error)
-        raise DBAPIError.instance(
-            sql, None, error, driver.Error, hide_parameters=True, connection_invalidated=is_lost
-        ) from error
-
-
 def rows(statement: ClauseElement, values: Mapping[str, Any]) -> list[Any]:
     """Return the rows that a select finds, as tuples of what the driver makes of them; `values` are its parameters.
 
     The statement has to be one of few: what it is in SQL is kept. Raises SQLAlchemy's DBAPIError.
     """
-    sql, names, defaults = _compiled(statement, db.engine.dialect)
-    given = {**defaults, **values}
-    logger.debug("%s", sql)
-    with _connected(), _translated(sql), closing(g.reading.cursor()) as cursor:
-        cursor.execute(sql, [given[name] for name in names] if names else given)
-        return list(cursor.fetchall())
+    engine = db.engine
+    words = _compiled(statement, engine.dialect)
+    given = {**words.defaults, **values}
+    logger.debug("%s", words.sql)
+    if "reading" in g:
+        return _fetched(engine, words, given)
+    with _connected(engine):
+        return _fetched(engine, words, given)
+
+
+def _fetched(engine: Engine, words: Words, given: Mapping[str, Any]) -> list[Any]:
+    try:
+        cursor = g.reading.cursor()
+        try:
+            cursor.execute(words.sql, [given[name] for name in words.names] if words.names else given)
+            return list(cursor.fetchall())
+        finally:
+            cursor.close()
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise _translated(engine, words.sql, error) from error
+
+
+def _translated(engine: Engine, sql: str, error: Exception) -> DBAPIError:
+    """Return SQLAlchemy's error for one of the driver; a connection that was lost with it is not used again."""
+    is_lost = engine.dialect.is_disconnect(error, None, None)  # type: ignore[arg-type]
+    if is_lost and "reading" in g:
+        g.reading.invalidate(error)
+    driver_error = engine.dialect.loaded_dbapi.Error
+    return DBAPIError.instance(sql, None, error, driver_error, hide_parameters=True, connection_invalidated=is_lost)  # type: ignore[return-value]
 
 
 @cache
-def _compiled(statement: ClauseElement, dialect: Dialect) -> tuple[str, list[str], dict[str, Any]]:
-    """Return a statement in SQL, the names of its parameters where they go by place, and their defaults."""
+def _compiled(statement: ClauseElement, dialect: Dialect) -> Words:
     compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
-    return str(compiled), list(compiled.positiontup or ()), dict(compiled.params)
+    return Words(str(compiled), list(compiled.positiontup or ()), dict(compiled.params))

@@ -13,10 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, render_template, url_for
+from flask import Flask, current_app, render_template
 from markupsafe import Markup, escape
 
-from ..frames import frame, framed
+from ..frames import Frame, frame
 from ..keyset import cursor
 from . import queries
 from .markup import paragraphs_html
@@ -25,6 +25,7 @@ from .queries import Shown
 
 HEAD_TEMPLATE = "comments/_head.html"
 ARTICLE_TEMPLATE = "comments/_article.html"
+LINK_TEMPLATE = "comments/_link.html"
 # In a stored head: where the link of the comment opens, and where the name follows by itself. No text of a comment
 # has these characters.
 LINK, NAME = "\x1f", "\x1e"
@@ -32,7 +33,7 @@ DELETED = "a deleted comment"
 NO_TEXT = '<p class="no-text">This comment has no text.</p>'
 
 FIELDS = ("id", "level", "head", "text", "name", "parent_id", "parent_name")
-PLAIN = dict.fromkeys(("is_deleted", "is_own", "is_reply", "is_apart", "is_elsewhere", "has_parent"), False)
+SITUATION = ("is_deleted", "is_own", "is_reply", "is_apart", "is_elsewhere", "has_parent")
 
 
 @dataclass(frozen=True)
@@ -119,55 +120,71 @@ class Surroundings:
     @cached_property
     def link(self) -> tuple[str, str]:
         """What stands before and after the id in the tag that opens the link to a comment."""
-        begin, end = url_for("comments.comment", text="zqidqz", order=self.order).split("zqidqz")
-        return f'<a href="{escape(begin)}', f'{escape(end)}">'
+        begin, _, end = frame(LINK_TEMPLATE, ["id"], order=self.order).pieces("")
+        return begin, end
+
+    @cached_property
+    def plain(self) -> Frame:
+        """The frame of a comment of another writer that replies to none."""
+        return self.frame(*(False for _ in SITUATION))
+
+    def frame(self, *situation: bool) -> Frame:
+        """Return the frame of a comment in a situation."""
+        known = dict(zip(SITUATION, situation, strict=True))
+        return frame(ARTICLE_TEMPLATE, FIELDS, order=self.order, is_open=self.is_open, **known)
 
 
-def articles_html(roots: Sequence[Shown], below: Mapping[int, Replies], surroundings: Surroundings) -> Markup:
-    """Return comments, each with the replies `below` it."""
-    order, own = surroundings.order, surroundings.own
-    plain = frame(ARTICLE_TEMPLATE, FIELDS, order=order, is_open=surroundings.is_open, **PLAIN)
+def articles_html(roots: Sequence[Shown], below: Mapping[int, Replies], surroundings: Surroundings) -> str:
+    """Return comments as HTML, each with the replies `below` it."""
+    own, pieces = surroundings.own, surroundings.plain.pieces
     begin, end = surroundings.link
     made: list[str] = []
     for root in roots:
-        if root.is_deleted or root.id in own:
-            made.append(_article(root, None, surroundings))
+        number, is_deleted, head, text = root.id, root.is_deleted, root.head_html, root.content_html
+        if is_deleted or number in own:
+            made += _article(root, None, surroundings)
         else:  # the most of all pages, without a call of ours
-            head, _, name = (root.head_html or "").partition(NAME)
-            head = head.replace(LINK, f"{begin}{root.id}{end}")
-            made.append(plain % {"id": root.id, "level": 0, "head": head, "text": root.content_html, "name": name})
-        if root.id in below:
-            made += [_article(reply.comment, reply, surroundings) for reply in below[root.id].shown]
-            if below[root.id].rest_count:
-                made.append(render_template("comments/_more.html", root=root, replies=below[root.id], order=order))
-    return Markup("\n".join(made))  # noqa: S704 - HTML is what it is made of
+            before_link, _, rest = (head or "").partition(LINK)
+            after_link, _, name = rest.partition(NAME)
+            id_ = str(number)
+            made += pieces(id_, "0", f"{before_link}{begin}{id_}{end}{after_link}", text or "", name, "", "")
+        made.append("\n")
+        if number in below:
+            made += _below(root, below[number], surroundings)
+    return "".join(made)
+
+
+def _below(root: Shown, replies: Replies, surroundings: Surroundings) -> list[str]:
+    made: list[str] = []
+    for reply in replies.shown:
+        made += _article(reply.comment, reply, surroundings)
+        made.append("\n")
+    if replies.rest_count:
+        made.append(render_template("comments/_more.html", root=root, replies=replies, order=surroundings.order) + "\n")
+    return made
 
 
 def article_html(shown: Shown, reply: Reply | None = None, **surroundings: Any) -> Markup:
     """Return one comment, which is a `reply` on this page or replies to none; `surroundings` as for Surroundings."""
-    return Markup(_article(shown, reply, Surroundings(**surroundings)))  # noqa: S704 - HTML is what it is made of
+    return Markup("".join(_article(shown, reply, Surroundings(**surroundings))))  # noqa: S704 - HTML is what it is made of
 
 
-def _article(shown: Shown, reply: Reply | None, surroundings: Surroundings) -> str:
-    order, own, is_open = surroundings.order, surroundings.own, surroundings.is_open
+def _article(shown: Shown, reply: Reply | None, surroundings: Surroundings) -> list[str]:
+    own = surroundings.own
     parent = reply.parent if reply else None
     begin, end = surroundings.link
     head, _, name = (shown.head_html or "").partition(NAME)
-    fields = {
-        "id": shown.id,
-        "level": reply.level if reply else 0,
-        "head": head.replace(LINK, f"{begin}{shown.id}{end}"),
-        "text": shown.content_html,
-        "name": name,
-        "parent_id": parent.id if parent else "",
-        "parent_name": name_html(parent) if parent else DELETED,
-    }
-    situation = {
-        "is_deleted": bool(shown.is_deleted),
-        "is_own": shown.id in own and own[shown.id] == cursor(queries.ROOTS.position(shown)),
-        "is_reply": reply is not None,
-        "is_apart": reply is not None and reply.is_apart,
-        "is_elsewhere": reply is not None and reply.is_elsewhere,
-        "has_parent": parent is not None,
-    }
-    return framed(ARTICLE_TEMPLATE, fields, order=order, is_open=is_open, **situation)
+    is_own = shown.id in own and own[shown.id] == cursor(queries.ROOTS.position(shown))
+    if reply:
+        situation = (bool(shown.is_deleted), is_own, True, reply.is_apart, reply.is_elsewhere, parent is not None)
+    else:
+        situation = (bool(shown.is_deleted), is_own, False, False, False, False)
+    return surroundings.frame(*situation).pieces(
+        str(shown.id),
+        str(reply.level) if reply else "0",
+        head.replace(LINK, f"{begin}{shown.id}{end}"),
+        shown.content_html or "",
+        name,
+        str(parent.id) if parent else "",
+        name_html(parent) if parent else DELETED,
+    )

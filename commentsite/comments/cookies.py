@@ -31,7 +31,7 @@ YEAR_SECONDS = 365 * 24 * 3600
 def own_comments() -> dict[int, str]:
     """Return the comments that this browser may change: ids, each with what else tells the comment."""
     window = current_app.config["EDIT_WINDOW_MINUTES"]
-    if not window:
+    if not window or not request.cookies:
         return {}
     claims = _signed(OWN, max_age_seconds=window * 60)
     if not isinstance(claims, list):

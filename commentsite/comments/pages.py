@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import render_template
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from ..frames import framed
 from ..keyset import cursor
@@ -30,10 +30,10 @@ def thread_html(
         "key": escape(key),
         "address": escape(urls.thread_url(key)),
         "count": f"{count:,}",
-        "number": count,
+        "number": str(count),
         "older": cursor(page.older) if page.older else "",
         "newer": cursor(page.newer) if page.newer else "",
-        "articles": articles.articles_html(page.roots, page.below, surroundings),
+        "articles": Markup(articles.articles_html(page.roots, page.below, surroundings)),  # noqa: S704 - it is HTML
     }
     situation = {
         "is_first": key == FIRST_THREAD_KEY,
