@@ -1,7 +1,8 @@
-"""A whole site's comments in a file: what goes out, and what comes in (the format is in docs/format.md).
+"""A whole site in a file, and back: exports in an open format (docs/format.md), and backups (docs/backups.md).
 
-Here is what a line of such a file means, how it is checked and written, and which comments of a file are on the site
-already. The rows themselves are those of `comments`.
+Here is what a line of an export means, how it is checked and written, and which comments of it are on the site already;
+what a backup holds, how it is made and compared, and how it takes the place of what there is. The rows themselves are
+those of `comments`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,6 @@ def init_app(app: Flask) -> None:
 
 
 def _commands() -> Iterable[Command]:
-    from . import commands
+    from . import backup_commands, commands
 
-    return commands.export, commands.import_
+    return commands.export, commands.import_, backup_commands.backup, backup_commands.restore

@@ -37,15 +37,15 @@ def exported(connection: Connection, counts: Counts, *, with_emails: bool, now: 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write that gets the name `path` when it is whole and on the disk, and none if it never is.
+    """Give a file to write and read; it gets the name `path` when it is whole and on the disk, and none if it never is.
 
     Only its owner may read it: there are addresses in it.
     """
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)  # of an export that was killed
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
