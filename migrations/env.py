@@ -14,6 +14,7 @@ from flask import current_app
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from commentsite import guard
 from commentsite.db import UTCDateTime, migration_engine
 
 # Less than the 64 characters that a MySQL lock name may have.
@@ -165,6 +166,8 @@ def refuse_bad_arguments():
     for name, _, value in (given.partition("=") for given in context.get_x_argument()):
         if name == "drop":
             refuse_to_drop(value, tables)
+        elif name == "allow":
+            refuse_to_allow(value)
         elif name in readers:
             readers[name](value)
         else:
@@ -176,6 +179,19 @@ def refuse_to_drop(asked, tables):
     if asked not in tables:
         known = " or ".join(f"-x drop={table}" for table in sorted(tables))
         raise util.CommandError(f"-x drop={asked} names no table that can be dropped; say {known}")
+
+
+def refuse_to_allow(asked):
+    """Raise unless `-x allow=...` names a harm that the guard knows."""
+    if asked not in guard.KINDS:
+        known = " or ".join(f"-x allow={kind}" for kind in guard.KINDS)
+        raise util.CommandError(f"-x allow={asked} names nothing that is refused here; say {known}")
+
+
+def asked_for(name):
+    """Return what was said by `-x name=...`, however often."""
+    given = (argument.partition("=") for argument in context.get_x_argument())
+    return [value for said, _, value in given if said == name]
 
 
 def run_until_let(connection):
@@ -214,7 +230,8 @@ def run_migrations(connection):
         )
         with context.begin_transaction():
             highest = highest_ids(connection) if is_sqlite else {}
-            run_until_let(connection)
+            with guard.Guard(connection, asked_for("allow"), asked_for("drop")).watch():
+                run_until_let(connection)
             if is_sqlite:
                 raise_highest_ids(connection, highest)
                 refuse_orphans(connection)

@@ -17,6 +17,9 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+# Where it is widened, the table is copied; env.py's guard lets it.
+meant = {"lock": ["comments"]}
+
 POSTED = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
 
 

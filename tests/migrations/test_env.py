@@ -67,7 +67,7 @@ def test_migration_that_leaves_orphans_is_refused(
     family: URL, scripts: Scripts, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     scripts.plant(ORPHAN_CHILDREN)
-    run("upgrade", status=1)
+    run("upgrade", "-x", "allow=loss", status=1)
     assert "2 rows of children refer to rows of parents that are gone; nothing was changed." in caplog.text
 
 
@@ -75,7 +75,7 @@ def test_migration_that_leaves_orphans_is_refused(
 def test_migration_that_leaves_orphans_changes_nothing(family: URL, scripts: Scripts, run: Run) -> None:
     before = schema(family), version(family), select(family, "SELECT * FROM parents")
     scripts.plant(ORPHAN_CHILDREN)
-    run("upgrade", status=1)
+    run("upgrade", "-x", "allow=loss", status=1)
     assert (schema(family), version(family), select(family, "SELECT * FROM parents")) == before
 
 
