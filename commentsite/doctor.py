@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from . import config
 from .db import db
-from .schema import schema_problem
+from .schema import is_newer, schema_problem
 
 GUESSED_SECRETS = ("secret", "change", "password", "example", "0123456789")
 
@@ -98,7 +98,7 @@ def _database() -> Iterator[Finding]:
     yield Finding(
         "schema",
         problem is None,
-        problem or "is at head",
+        problem or ("is newer than this program, and fits it" if is_newer() else "is at head"),
         "Type the command that is named here, then restart the site.",
     )
 

@@ -23,7 +23,7 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """Answer 200 if the database answers and its schema is at head, else 503 with the reason."""
+    """Answer 200 if the database answers and its schema fits, else 503 with the reason."""
     problem = schema_problem()
     if problem:
         raise Unavailable(problem)

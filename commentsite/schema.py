@@ -1,4 +1,4 @@
-"""Whether the database's schema is the one this code was written for, and what to type where it is not."""
+"""Whether the database's schema is one this code can work with, and what to type where it is not."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ OPEN_ENDPOINTS = frozenset({None, "static", "health.healthz", "health.readyz", "
 
 
 def init_app(app: Flask) -> None:
-    """Have `app` answer 503 while its database has another schema than its code."""
+    """Have `app` answer 503 while its database has a schema that its code does not fit."""
     app.extensions["commentsite.schema_right_until"] = 0.0
+    app.extensions["commentsite.schema_fits"] = None
     app.before_request(refuse_other_schema)
 
 
 def refuse_other_schema() -> None:
-    """Raise Unavailable, naming the command to type, unless the schema is at the head of the migrations."""
+    """Raise Unavailable, naming the command to type, unless the schema is at the head of the migrations or fits."""
     if request.endpoint in OPEN_ENDPOINTS:
         return
     now = seconds_running()
@@ -47,7 +48,11 @@ def is_newer() -> bool:
 
 
 def schema_problem() -> str | None:
-    """Return why the schema does not fit this code, and the command that mends it; None where it fits."""
+    """Return why the schema does not fit this code, and the command that mends it; None where it fits.
+
+    A newer one fits if it only adds to what this code knows, as the next release's does ("Expand, then contract" in
+    CONTRIBUTING.md): the programs that still run go on while the database is upgraded.
+    """
     with db.engine.connect() as connection:
         current = current_revision(connection)
         if current == head_revision():
@@ -59,16 +64,41 @@ def schema_problem() -> str | None:
                     "flask --app commentsite db stamp 0001, then: flask --app commentsite db upgrade"
                 )
             return "The database has no tables yet. Type: flask --app commentsite db upgrade"
+        if current not in known_revisions() and _fits(connection, current):
+            return None
     if current in known_revisions():
         return (
             f"The database has the older schema {current}, this program wants {head_revision()}. "
             "Type: flask --app commentsite db upgrade"
         )
     return (
-        f"The database has the schema {current}, newer than this program, which knows {head_revision()}. "
+        f"The database has the schema {current}, newer than this program, which knows {head_revision()} and lacks "
+        "something there. "
         "Bring the program up to date and restart it. Type: pip install --upgrade commentsite, "
         "or in a checkout: git pull"
     )
+
+
+def _fits(connection: Connection, newer: str) -> bool:
+    """Say whether this code can read and write a schema that it does not know; each is looked at once."""
+    if current_app.extensions["commentsite.schema_fits"] == newer:
+        return True
+    inspector = inspect(connection)
+    for table in db.metadata.sorted_tables:
+        if not inspector.has_table(table.name):
+            return False
+        present = {column["name"]: column for column in inspector.get_columns(table.name)}
+        if not {*table.columns.keys()} <= present.keys():
+            return False
+        for name, column in present.items():
+            # What this code leaves out has to fill itself, and what it leaves empty may be empty.
+            fills_itself = column["nullable"] or column["default"] is not None
+            if not (
+                fills_itself if name not in table.columns else column["nullable"] or not table.columns[name].nullable
+            ):
+                return False
+    current_app.extensions["commentsite.schema_fits"] = newer
+    return True
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -9,6 +9,10 @@ A migration here
   would stop readers or writers fails instead;
 - fills rows in batches, each its own commit on MySQL;
 - adds before it takes away: the release before this one must be able to run on the new schema.
+  Expand: what is new is NULL or has a default, and is filled. Contract: what is old goes two releases
+  later, when the release before does not use it any more ("Expand, then contract", CONTRIBUTING.md);
+- is refused where it would lose rows, or values on the way up, cascade, or lock a big table, unless
+  `-x allow=...` is said, or here: meant = {"loss": ["table"]}.
 
 Revision ID: ${up_revision}
 Revises: ${down_revision | comma,n}

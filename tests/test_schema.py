@@ -49,21 +49,68 @@ def test_older_schema_names_the_command_and_is_served_once_upgraded(app: Flask, 
     assert client.get("/").status_code == 200
 
 
-def test_newer_schema_names_the_command(app: Flask, client: FlaskClient) -> None:
+def to_newer(app: Flask, *changes: str) -> None:
+    """Give the database of `app` a schema that its code does not know."""
     with app.app_context():
-        db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        for change in [*changes, "UPDATE alembic_version SET version_num = '9999'"]:
+            db.session.execute(text(change))
         db.session.commit()
+
+
+ADDED = [
+    "ALTER TABLE comments ADD COLUMN place VARCHAR(20)",
+    "ALTER TABLE threads ADD COLUMN mood INTEGER NOT NULL DEFAULT 3",
+    "CREATE TABLE moods (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL)",
+]
+TAKEN = {
+    "column": ["ALTER TABLE comments RENAME COLUMN website TO site"],
+    "table": ["ALTER TABLE comment_versions RENAME TO former_texts"],
+    "column that does not fill itself": [
+        "ALTER TABLE comment_versions RENAME TO former",
+        "CREATE TABLE comment_versions (id INTEGER PRIMARY KEY, comment_id INTEGER, revision INTEGER, "
+        "content VARCHAR(4096), written DATETIME, place INTEGER NOT NULL)",
+    ],
+    "column that may be empty": [
+        "ALTER TABLE comment_versions RENAME TO former",
+        "CREATE TABLE comment_versions (id INTEGER PRIMARY KEY, comment_id INTEGER, revision INTEGER, "
+        "content VARCHAR(4096) NOT NULL, written DATETIME)",
+    ],
+}
+
+
+def test_newer_schema_that_adds_is_served(app: Flask, client: FlaskClient) -> None:
+    to_newer(app, *ADDED)
+    assert client.post("/", data={"content": "typed"}).status_code == 303
+    assert "typed" in client.get("/").text
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+def test_newer_schema_that_takes_away_names_the_command(taken: str, app: Flask, client: FlaskClient) -> None:
+    to_newer(app, *TAKEN[taken])
     answer = client.get("/")
     assert answer.status_code == 503
     assert "newer than this program" in answer.text
     assert "pip install --upgrade" in answer.text
 
 
+def test_newer_schema_is_looked_at_again_when_it_changes(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "TRUST_SECONDS", 0)
+    to_newer(app)
+    assert client.get("/").status_code == 200
+    to_newer(app, *TAKEN["column"])
+    assert client.get("/").status_code == 200  # each is looked at once
+    with app.app_context():
+        db.session.execute(text("UPDATE alembic_version SET version_num = '10000'"))
+        db.session.commit()
+    assert client.get("/").status_code == 503
+
+
 def test_schema_changed_while_serving_is_seen(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     assert client.get("/").status_code == 200
-    with app.app_context():
-        db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        db.session.commit()
+    to_newer(app, *TAKEN["column"])
     now = seconds_running()
     monkeypatch.setattr(schema, "seconds_running", lambda: now + schema.TRUST_SECONDS)
     assert client.get("/").status_code == 503
@@ -71,9 +118,7 @@ def test_schema_changed_while_serving_is_seen(app: Flask, client: FlaskClient, m
 
 def test_schema_found_right_is_not_asked_for_each_time(app: Flask, client: FlaskClient) -> None:
     client.get("/")
-    with app.app_context():
-        db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        db.session.commit()
+    to_newer(app, *TAKEN["column"])
     assert client.get("/").status_code == 200
 
 

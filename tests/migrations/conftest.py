@@ -11,10 +11,13 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.engine import URL
 
-from commentsite.config import MIGRATIONS_DIR
+from commentsite.config import CHECKOUT_DIR, MIGRATIONS_DIR
 from commentsite.db import NAMES, db
 
 from .helpers import db_command
+from .releases import previous_release
+
+WITHOUT_RELEASE = pytest.StashKey[bool]()
 
 REVISION = '''"""planted"""
 from alembic import op
@@ -34,10 +37,18 @@ def downgrade():
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out character sets where there is but one, on SQLite."""
-    senseless = [item for item in items if _is_senseless(item)]
+    """Leave out character sets where there is but one, on SQLite, and the previous release where there is none."""
+    has_release = CHECKOUT_DIR and previous_release(CHECKOUT_DIR)
+    of_release = [] if has_release else [item for item in items if item.get_closest_marker("previous_release")]
+    config.stash[WITHOUT_RELEASE] = bool(of_release)
+    senseless = [item for item in items if _is_senseless(item) or item in of_release]
     config.hook.pytest_deselected(items=senseless)
     items[:] = [item for item in items if item not in senseless]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.stash.get(WITHOUT_RELEASE, False):
+        terminalreporter.write_line("There is no release before this one yet: no older suite was run on this schema.")
 
 
 def _is_senseless(item: pytest.Item) -> bool:
