@@ -115,7 +115,7 @@ class Guard:
         self.is_mysql = connection.dialect.name == "mysql"
         self.allowed, self.dropped = set(allowed), set(dropped)
         self.copied: dict[str, list[tuple[str, int]]] = defaultdict(list)
-        self.last: tuple[str, str, str] | None = None
+        self.last: tuple[str, str] | None = None  # what to say, and of which table, where the server refuses
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -144,6 +144,7 @@ class Guard:
         place = None if is_harmless(statement) else place_in_migration()
         if place is None:
             return statement, parameters
+        self.last = None
         read = Statement(statement, is_mysql=self.is_mysql)
         for harm in self.harms(read, parameters if many else [parameters], place):
             self.refuse_unless_meant(harm, statement, place)
@@ -245,7 +246,7 @@ class Guard:
         if IS_INSTANT.search(read.plain) or self.bounded_count(altered, BIG_TABLE_ROWS + 1) <= BIG_TABLE_ROWS:
             return statement
         table = unquoted(altered)
-        self.last = (refusal(Harm("lock", table, f"locks {table}, which is big"), statement, place), table, statement)
+        self.last = (refusal(Harm("lock", table, f"locks {table}, which is big"), statement, place), table)
         said = SAYS_LOCK.search(read.plain)
         if said and said["lock"].upper() in ("SHARED", "EXCLUSIVE"):
             what = f"stops those who write to {table}, with more than {BIG_TABLE_ROWS} rows, while it runs"
@@ -256,7 +257,7 @@ class Guard:
 
     def lock_needed(self, reason: str) -> str:
         assert self.last is not None  # noqa: S101 - asked by whoever calls
-        said, table, _ = self.last
+        said, table = self.last
         return f"{said}\n{table} has more than {BIG_TABLE_ROWS} rows, and the server says: {reason}"
 
     def bounded_count(self, table: str, most: int) -> int:

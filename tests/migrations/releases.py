@@ -18,7 +18,9 @@ OF_THIS_RUN = ("COMMENTSITE_", "FLASK_", "PYTEST_", "COV_", "PYTHONPATH")
 
 
 def git(checkout: Path, *arguments: str) -> bytes:
-    """Return what git says in `checkout`; nothing where that is no repository."""
+    """Return what git says in `checkout`; nothing where that is no repository, or there is no git."""
+    if not shutil.which("git"):
+        return b""
     command = ["git", "-c", "user.name=tests", "-c", "user.email=tests@example.test", *arguments]
     return subprocess.run(command, cwd=checkout, capture_output=True, check=False).stdout
 
