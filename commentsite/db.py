@@ -98,6 +98,7 @@ def init_app(app: Flask) -> None:
     # Flask-Migrate brings Alembic and Mako, a quarter of all that is loaded otherwise; who only serves needs neither.
     app.extensions["migrate"] = LocalProxy(lambda: _wire_migrate(app))
     add_commands(app, lambda: _wire_migrate(app) and ())
+    app.teardown_appcontext(_let_go)  # before Flask-SQLAlchemy's own, which came first
     with app.app_context():
         prepare_engine(db.engine)
 
@@ -108,6 +109,16 @@ def _wire_migrate(app: Flask) -> Any:
 
     Migrate(db=db, directory=MIGRATIONS_DIR, compare_type=True, compare_server_default=True).init_app(app)
     return app.extensions["migrate"]
+
+
+def _let_go(_error: BaseException | None) -> None:
+    """End what the session has open. A connection that was lost since the last statement must not cost the answer."""
+    if not db.session.registry.has():
+        return
+    try:
+        db.session.close()
+    except DBAPIError:
+        db.session().invalidate()
 
 
 def engine_options(url: URL, *, answer_seconds: int | None = MYSQL_ANSWER_SECONDS) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class MariaDB:
         self.socket = folder / "s"
         self.process: subprocess.Popen[bytes] | None = None
         command = ["mariadb-install-db", "--no-defaults", f"--datadir={folder / 'data'}", "--skip-test-db"]
-        command += ["--auth-root-authentication-method=normal", *self._user()]
+        command += ["--auth-root-authentication-method=normal", *self._own()]
         subprocess.run(command, check=True, capture_output=True)
 
     @staticmethod
@@ -49,7 +49,7 @@ class MariaDB:
         """Start the server and return when it answers."""
         command = ["mariadbd", "--no-defaults", f"--datadir={self.folder / 'data'}", f"--socket={self.socket}"]
         # The default set is latin1, as on old hosts: what needs more must ask for it.
-        command += ["--skip-networking", "--character-set-server=latin1", *self.options, *self._user()]
+        command += ["--skip-networking", "--character-set-server=latin1", *self.options, *self._own()]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         give_up = time.monotonic() + START_SECONDS
@@ -72,9 +72,9 @@ class MariaDB:
         run_sql(self.url, f"CREATE DATABASE `{name}`")
         return self.url.set(database=name)
 
-    @staticmethod
-    def _user() -> list[str]:
-        return ["--user=root"] if os.geteuid() == 0 else []
+    def _own(self) -> list[str]:
+        # In a folder for temporary tables that it shares, a server that starts deletes those of the others.
+        return [f"--tmpdir={self.folder}", *(["--user=root"] if os.geteuid() == 0 else [])]
 
 
 def open_engine(url: URL) -> Engine:

@@ -25,7 +25,7 @@ from commentsite.db import (
     in_transaction,
 )
 from tests.conftest import upgrade_to_head
-from tests.databases import MariaDB
+from tests.databases import MariaDB, run_sql
 
 
 def scalar(app: Flask, sql: str) -> object:
@@ -89,6 +89,16 @@ def test_connection_cut_by_the_server_is_not_noticed(app: Flask) -> None:
             db.session.execute(text(f"KILL {own}"))
         db.session().invalidate()
     assert client.get("/").status_code == 200
+
+
+@pytest.mark.only_on("mysql")
+def test_connection_lost_after_the_last_statement_does_not_cost_the_answer(app: Flask, database: URL) -> None:
+    @app.get("/late")
+    def late() -> str:
+        run_sql(database, f"KILL {db.session.scalar(text('SELECT CONNECTION_ID()'))}")
+        return "all is done"
+
+    assert app.test_client().get("/late").text == "all is done"
 
 
 @pytest.fixture
