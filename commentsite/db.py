@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any, ClassVar, TypeVar
@@ -43,6 +44,13 @@ RETRY_SECONDS = 8
 # MySQL and MariaDB errors that mean "not now": no server (2002, 2003, 2006, 2013, 1927, 4031, 1053),
 # lock wait and deadlock (1205, 1213), a Galera node or commit that refuses (1047, 1180), too many connections (1040).
 PASSING_MYSQL_ERRORS = frozenset({1040, 1047, 1053, 1180, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 4031})
+
+# The server found no space: waited for some (1021), could not extend a table (1114), or a file: 3, 20, 1026 and 1030
+# say which error of the system it was, and 28 is "no space left on device", 122 a quota that is used up. (In "Got
+# error 122", however, it is a number of the storage engine.)
+FULL_MYSQL_ERRORS = frozenset({1021, 1114})
+FULL_MYSQL_FILE_ERRORS = frozenset({3, 20, 1026, 1030})
+FULL_FILE = re.compile(r"(?i)(?:error 28|err(?:no|code):? (?:28|122))\b")
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -221,3 +229,12 @@ def is_passing(error: DBAPIError) -> bool:
         return True
     reason = error.orig.args[0] if error.orig is not None and error.orig.args else None
     return reason in PASSING_MYSQL_ERRORS or "database is locked" in str(reason)
+
+
+def is_full(error: DBAPIError) -> bool:
+    """Say whether the database had no space left to write in."""
+    arguments = error.orig.args if error.orig is not None else ()
+    reason = arguments[0] if arguments else None
+    if reason in FULL_MYSQL_FILE_ERRORS:
+        return bool(FULL_FILE.search(str(arguments[1:])))
+    return reason in FULL_MYSQL_ERRORS or "database or disk is full" in str(reason)

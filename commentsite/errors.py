@@ -11,12 +11,16 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError
 from werkzeug.http import HTTP_STATUS_CODES
 
+from .db import is_full
+
 RETRY_AFTER_SECONDS = 5
+# Someone has to make space first.
+FULL_RETRY_AFTER_SECONDS = 60
 
 # Browsers send CR LF. One way to write a line break is kept and shown.
 LINE_BREAK = re.compile("\r\n?")
@@ -87,6 +91,13 @@ class Unavailable(SiteError):
         super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
 
 
+class StorageFull(Unavailable):
+    """The database has no space left to write in: 507, "insufficient storage" (RFC 4918)."""
+
+    status = 507
+    title = "No space left"
+
+
 # What to say of the statuses that werkzeug raises by itself: a title and what to do.
 SAYINGS = {
     400: ("Not understood", "The request could not be read. Go back and try again."),
@@ -106,7 +117,7 @@ def init_app(app: Flask) -> None:
     app.extensions["commentsite.forms"] = {}
     app.register_error_handler(SiteError, answer_site_error)
     app.register_error_handler(HTTPException, answer_http_exception)
-    for away in (OperationalError, InterfaceError, NoFreeConnection):
+    for away in (OperationalError, InterfaceError, InternalError, NoFreeConnection):
         app.register_error_handler(away, answer_database_away)
 
 
@@ -131,9 +142,24 @@ def answer_http_exception(error: HTTPException) -> Response:
     return _answer(status, title, detail, headers=headers)
 
 
-def answer_database_away(error: OperationalError | InterfaceError | NoFreeConnection) -> Response:
-    """Answer 503 for a database that cannot be asked now, with one line in the log."""
+def answer_database_away(error: OperationalError | InterfaceError | InternalError | NoFreeConnection) -> Response:
+    """Answer 503 for a database that cannot be asked now, 507 for one without space; with one line in the log.
+
+    Raises an InternalError that is neither: PyMySQL has this kind for a server's troubles with its files.
+    """
     reason = str(getattr(error, "orig", None) or error)
+    if isinstance(error, DBAPIError) and is_full(error):
+        current_app.logger.error("no space left: %s %s: %s", request.method, request.path, reason)
+        return answer_site_error(
+            StorageFull(
+                "The site's disk is full, so nothing of this was stored. Send it again in a few minutes."
+                if request.method == "POST"
+                else "The site's disk is full. Try again in a few minutes.",
+                retry_after_seconds=FULL_RETRY_AFTER_SECONDS,
+            )
+        )
+    if isinstance(error, InternalError):
+        raise error
     current_app.logger.error("database away: %s %s: %s", request.method, request.path, reason)
     return answer_site_error(
         Unavailable(

@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--mysql-url", help="a server to make databases on, instead of a private mariadbd")
     group.addoption("--require-lanes", action="store_true", help="fail where a lane cannot run, instead of skipping it")
     group.addoption("--kills", type=int, default=6, help="how often the lane `kills` kills an upgrade at random")
+    group.addoption("--faults", choices=["short", "long"], default="short", help="how long the lane `faults` goes on")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from commentsite.db import db
@@ -46,7 +46,8 @@ def test_fault_shows_no_detail_and_keeps_the_text(broken: BrokenSite) -> None:
     "error",
     [
         OperationalError("INSERT", {"content": SECRET_DETAIL}, Exception(2003, "no server")),
-        OperationalError("INSERT", {"content": SECRET_DETAIL}, Exception("database or disk is full")),
+        OperationalError("INSERT", {"content": SECRET_DETAIL}, Exception("disk I/O error")),
+        OperationalError("INSERT", {"content": SECRET_DETAIL}, Exception(1030, "Got error 122 from storage engine X")),
         NoFreeConnection("QueuePool limit reached"),
     ],
 )
@@ -59,6 +60,46 @@ def test_database_away_is_503_with_retry_after(
     assert "it will not appear twice" in answer.text
     assert len(caplog.records) == 1
     assert SECRET_DETAIL not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (OperationalError, ("database or disk is full",)),
+        (OperationalError, (1021, "Disk full (/tmp/#sql_1_0); waiting for someone to free some space...")),
+        (OperationalError, (1114, "The table 'comments' is full")),
+        (OperationalError, (1026, "Error writing file './binlog' (errno: 28 \"No space left on device\")")),
+        (OperationalError, (1030, 'Got error 28 "No space left on device" from storage engine InnoDB')),
+        (InternalError, (3, 'Error writing file (Errcode: 28 "No space left on device")')),
+        (InternalError, (3, "Error writing file (OS errno 122 - Disk quota exceeded)")),
+    ],
+)
+def test_full_disk_is_507_with_the_text_kept(
+    broken: BrokenSite, kind: type[DBAPIError], reason: tuple[object, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = broken(kind("INSERT", {"content": SECRET_DETAIL}, Exception(*reason))).post("/", data={"content": "typed"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (507, "60")
+    assert "typed</textarea>" in answer.text
+    assert "no space left: POST /" in caplog.text
+    assert SECRET_DETAIL not in caplog.text
+
+
+def test_other_trouble_with_files_is_no_full_disk(broken: BrokenSite) -> None:
+    error = InternalError("INSERT", {}, Exception(3, 'Error writing file (Errcode: 5 "Input/output error")'))
+    assert broken(error).post("/", data={"content": "typed"}).status_code == 500
+
+
+@pytest.mark.only_on("sqlite")
+def test_full_database_takes_posts_again_when_there_is_space(app: Flask, client: FlaskClient) -> None:
+    pages = {"most": 1}  # SQLite takes less than what is there for what is there
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "checkout", lambda raw, *_: raw.execute(f"PRAGMA max_page_count = {pages['most']}").close())
+    content = "long " * 800
+    assert client.post("/", data={"content": content}).status_code == 507
+    assert client.get("/").status_code == 200
+    pages["most"] = 100_000
+    assert client.post("/", data={"content": content}).status_code == 303
 
 
 def test_page_of_an_error_has_one_heading_and_is_kept_by_nobody(client: FlaskClient) -> None:

@@ -1,0 +1,136 @@
+"""Power cuts: what was acknowledged before the cut is stored after it, with our settings; with careless ones it is not.
+
+As root alone (see disks.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.databases import open_engine
+from tests.servers.processes import Server, documented
+
+from .clients import ALL_IS_WELL, Comparison, Posters, compare, stored_texts
+from .disks import Disk
+from .kept import OnDisk, SQLiteWithoutWAL, disk_for, on_disk
+
+pytestmark = pytest.mark.faults
+
+CUTS = {"short": 2, "long": 10}
+MOST_CONTROL_CUTS = 8
+FIRST_POSTS = 8  # a server that has just begun is slow to take them
+WAIT_SECONDS = 30
+CARELESS = "tests.faults.careless:application"
+WRONG_COUNTS = """
+SELECT COUNT(*) FROM threads WHERE comment_count <>
+(SELECT COUNT(*) FROM comments WHERE comments.thread_id = threads.id AND deleted IS NULL)
+"""
+
+logger = logging.getLogger(__name__)
+
+
+@pytest.fixture
+def disk(backend: str, tmp_path: Path, lane_missing: Callable[[str], None]) -> Iterator[Disk]:
+    yield from disk_for(backend, tmp_path, lane_missing)
+
+
+@pytest.fixture
+def cuts(request: pytest.FixtureRequest) -> int:
+    return CUTS[request.config.getoption("--faults")]
+
+
+class Site:
+    """A site on a disk, and what its posters were told; `command` starts its server."""
+
+    def __init__(self, database: OnDisk, command: str) -> None:
+        self.database, self.command = database, command
+        self.told = database.place / "told"
+
+    def lose_power(self, after_seconds: float) -> Posters:
+        """Have eight clients post, cut the power, bring disk and database up again; return the clients."""
+        self.database.start()
+        with Server(self.command, self.database.place, self.database.settings) as server:
+            with Posters(server.port, self.told) as posters:
+                _wait_for(lambda: posters.answers[303] >= FIRST_POSTS)
+                time.sleep(after_seconds)
+                self.database.disk.cut_power()
+                os.killpg(server.process.pid, signal.SIGKILL)
+                server.process.wait()
+                self.database.kill()
+        self.database.disk.unmount()
+        self.database.disk.mount()
+        self.database.start()
+        return posters
+
+    def lose_power_often(self, cuts: int) -> Comparison:
+        """Cut the power `cuts` times, or until something is lost; return what is wrong in the end, and log it."""
+        for number in range(cuts):
+            posters = self.lose_power(1 + number % 4 * 0.37)
+            assert posters.bad == []
+            assert posters.answers[303] > 0
+            found = compare(posters.acknowledged, posters.sent, stored_texts(self.database.url))
+            if found != ALL_IS_WELL:
+                break
+        logger.info(
+            "%s: %d acknowledged, %d lost, %d doubled, %d cuts",
+            self.command.rpartition(" ")[2] if CARELESS in self.command else type(self.database).__name__,
+            len(posters.acknowledged),
+            len(found.lost),
+            len(found.doubled),
+            number + 1,
+        )
+        return found
+
+
+def _wait_for(is_so: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + WAIT_SECONDS
+    while not is_so() and time.monotonic() < give_up:
+        time.sleep(0.05)
+
+
+def check_rows(database: OnDisk) -> None:
+    """Assert that SQLite finds its file whole, and that each thread has as many comments as it says."""
+    engine = open_engine(database.url)
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
+        assert connection.scalar(text(WRONG_COUNTS)) == 0
+
+
+def test_power_cuts_lose_nothing(backend: str, disk: Disk, tmp_path: Path, cuts: int) -> None:
+    database = on_disk(backend, disk, tmp_path)
+    try:
+        assert Site(database, documented("gunicorn")).lose_power_often(cuts) == ALL_IS_WELL
+        check_rows(database)
+    finally:
+        database.kill()
+
+
+@pytest.mark.only_on("sqlite")
+def test_power_cuts_lose_nothing_where_wal_is_refused(disk: Disk, tmp_path: Path, cuts: int) -> None:
+    database = SQLiteWithoutWAL(disk, tmp_path)
+    assert Site(database, documented("gunicorn")).lose_power_often(cuts) == ALL_IS_WELL
+    check_rows(database)
+    assert (disk.folder / "comments.db").read_bytes()[18] == 1, "this was WAL all the same"
+
+
+def test_power_cuts_lose_comments_with_careless_settings(backend: str, disk: Disk, tmp_path: Path) -> None:
+    """The negative control: where nothing is ever lost, the tests above prove nothing."""
+    command = documented("gunicorn")
+    if backend == "sqlite":
+        command = command.replace("wsgi:application", CARELESS)
+    database = on_disk(backend, disk, tmp_path, "--innodb-flush-log-at-trx-commit=0")
+    try:
+        found = Site(database, command).lose_power_often(MOST_CONTROL_CUTS)
+        assert found.lost
+        assert not found.doubled
+    finally:
+        database.kill()
