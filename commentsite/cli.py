@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from . import config, create_app, doctor, schema
 from .db import db
+from .findings import Finding
 from .server import Server
 
 
@@ -120,7 +121,7 @@ def doctor_command(info: ScriptInfo) -> None:
             with info.load_app().app_context():
                 findings += list(doctor.app_findings())
         except config.InvalidSettings as error:
-            findings += [doctor.Finding("settings", False, problem, "Correct it.") for problem in error.problems]
+            findings += [Finding("settings", False, problem, "Correct it.") for problem in error.problems]
     for finding in findings:
         click.echo(f"{'ok ' if finding.is_right else 'BAD'}  {finding.name}: {finding.detail}")
         if not finding.is_right and finding.remedy:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from flask import current_app
@@ -16,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from . import config
 from .db import db
+from .durability import mysql_findings, sqlite_findings
+from .findings import Finding
 from .schema import is_newer, schema_problem
 
 GUESSED_SECRETS = ("secret", "change", "password", "example", "0123456789")
@@ -24,16 +25,6 @@ FOREIGN_TABLES = """
 SELECT table_name, table_collation, engine FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_name IN ('comments')
 """
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of a check; `remedy` says what to do where it is not right."""
-
-    name: str
-    is_right: bool
-    detail: str
-    remedy: str = ""
 
 
 def settings_findings() -> list[Finding]:
@@ -93,24 +84,13 @@ def _data_dir(folder: Path) -> Finding:
 def _database() -> Iterator[Finding]:
     with db.engine.connect() as connection:
         yield Finding("database", True, f"{connection.engine.url.render_as_string(hide_password=True)} answers")
-        yield from (_sqlite if connection.dialect.name == "sqlite" else _mysql)(connection)
+        yield from (sqlite_findings if connection.dialect.name == "sqlite" else _mysql)(connection)
     problem = schema_problem()
     yield Finding(
         "schema",
         problem is None,
         problem or ("is newer than this program, and fits it" if is_newer() else "is at head"),
         "Type the command that is named here, then restart the site.",
-    )
-
-
-def _sqlite(connection: Connection) -> Iterator[Finding]:
-    mode = connection.execute(text("PRAGMA journal_mode")).scalar_one()
-    level = connection.execute(text("PRAGMA synchronous")).scalar_one()
-    yield Finding(
-        "durability",
-        (mode == "wal" and level >= 2) or level >= 3,
-        f"journal mode {mode}, synchronous {level}",
-        "Put the data folder on a disk of this machine; network file systems lose comments.",
     )
 
 
@@ -129,3 +109,4 @@ def _mysql(connection: Connection) -> Iterator[Finding]:
             f"is {collation} in {engine}",
             f"Type in the MySQL console: ALTER TABLE {table} ENGINE=InnoDB, CONVERT TO CHARACTER SET utf8mb4;",
         )
+    yield from mysql_findings(connection)

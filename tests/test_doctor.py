@@ -11,7 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from commentsite.db import db
-from commentsite.doctor import Finding, app_findings
+from commentsite.doctor import app_findings
+from commentsite.findings import Finding
+
+# The servers of these tests are not made to outlive a power cut, and their folders may be in memory.
+CARELESS = {"innodb_flush_log_at_trx_commit", "innodb_flush_method", "disk"}
 
 
 def findings(app: Flask) -> dict[str, Finding]:
@@ -20,13 +24,13 @@ def findings(app: Flask) -> dict[str, Finding]:
 
 
 def test_nothing_is_wrong_with_a_new_site(app: Flask) -> None:
-    assert [finding for finding in findings(app).values() if not finding.is_right] == []
+    assert {name for name, finding in findings(app).items() if not finding.is_right} <= CARELESS
 
 
 def test_every_wrong_finding_has_a_remedy(empty_database: URL, make_app: Callable[..., Flask]) -> None:
     found = findings(make_app(empty_database, SECRET_KEY="changeme-changeme"))
     wrong = {name for name, finding in found.items() if not finding.is_right}
-    assert wrong == {"secret key", "schema"}
+    assert wrong - CARELESS == {"secret key", "schema"}
     assert all(found[name].remedy for name in wrong)
 
 

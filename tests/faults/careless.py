@@ -1,4 +1,4 @@
-"""The site with the setting that is often advised for SQLite in WAL mode, and that loses comments: a negative control."""
+"""The site with the setting that is often advised for SQLite in WAL mode, and that loses comments: a control."""
 
 from __future__ import annotations
 

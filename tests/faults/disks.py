@@ -1,4 +1,4 @@
-"""Disks in a file that can lose their power and run out of space: ext4 on a loop device, mounted in a folder. Wants root.
+"""Disks in a file that can lose their power and run out of space: ext4 on a loop device. They want root.
 
 What was not flushed to the loop device when the power goes is lost. What the device took is kept: that a disk says
 "written" of what it has in its own memory is not played here.

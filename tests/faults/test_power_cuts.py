@@ -25,6 +25,7 @@ from .kept import OnDisk, SQLiteWithoutWAL, disk_for, on_disk
 pytestmark = pytest.mark.faults
 
 CUTS = {"short": 2, "long": 10}
+SECONDS = {"short": 1.0, "long": 5.0}
 MOST_CONTROL_CUTS = 8
 FIRST_POSTS = 8  # a server that has just begun is slow to take them
 WAIT_SECONDS = 30
@@ -43,8 +44,9 @@ def disk(backend: str, tmp_path: Path, lane_missing: Callable[[str], None]) -> I
 
 
 @pytest.fixture
-def cuts(request: pytest.FixtureRequest) -> int:
-    return CUTS[request.config.getoption("--faults")]
+def extent(request: pytest.FixtureRequest) -> str:
+    """How much is done: `short` or `long`."""
+    return str(request.config.getoption("--faults"))
 
 
 class Site:
@@ -57,23 +59,23 @@ class Site:
     def lose_power(self, after_seconds: float) -> Posters:
         """Have eight clients post, cut the power, bring disk and database up again; return the clients."""
         self.database.start()
-        with Server(self.command, self.database.place, self.database.settings) as server:
-            with Posters(server.port, self.told) as posters:
-                _wait_for(lambda: posters.answers[303] >= FIRST_POSTS)
-                time.sleep(after_seconds)
-                self.database.disk.cut_power()
-                os.killpg(server.process.pid, signal.SIGKILL)
-                server.process.wait()
-                self.database.kill()
+        server = Server(self.command, self.database.place, self.database.settings)
+        with server, Posters(server.port, self.told) as posters:
+            _wait_for(lambda: posters.answers[303] >= FIRST_POSTS)
+            time.sleep(after_seconds)
+            self.database.disk.cut_power()
+            os.killpg(server.process.pid, signal.SIGKILL)
+            server.process.wait()
+            self.database.kill()
         self.database.disk.unmount()
         self.database.disk.mount()
         self.database.start()
         return posters
 
-    def lose_power_often(self, cuts: int) -> Comparison:
+    def lose_power_often(self, cuts: int, seconds: float) -> Comparison:
         """Cut the power `cuts` times, or until something is lost; return what is wrong in the end, and log it."""
         for number in range(cuts):
-            posters = self.lose_power(1 + number % 4 * 0.37)
+            posters = self.lose_power(seconds + number % 4 * 0.37)
             assert posters.bad == []
             assert posters.answers[303] > 0
             found = compare(posters.acknowledged, posters.sent, stored_texts(self.database.url))
@@ -105,19 +107,19 @@ def check_rows(database: OnDisk) -> None:
         assert connection.scalar(text(WRONG_COUNTS)) == 0
 
 
-def test_power_cuts_lose_nothing(backend: str, disk: Disk, tmp_path: Path, cuts: int) -> None:
+def test_power_cuts_lose_nothing(backend: str, disk: Disk, tmp_path: Path, extent: str) -> None:
     database = on_disk(backend, disk, tmp_path)
     try:
-        assert Site(database, documented("gunicorn")).lose_power_often(cuts) == ALL_IS_WELL
+        assert Site(database, documented("gunicorn")).lose_power_often(CUTS[extent], SECONDS[extent]) == ALL_IS_WELL
         check_rows(database)
     finally:
         database.kill()
 
 
 @pytest.mark.only_on("sqlite")
-def test_power_cuts_lose_nothing_where_wal_is_refused(disk: Disk, tmp_path: Path, cuts: int) -> None:
+def test_power_cuts_lose_nothing_where_wal_is_refused(disk: Disk, tmp_path: Path, extent: str) -> None:
     database = SQLiteWithoutWAL(disk, tmp_path)
-    assert Site(database, documented("gunicorn")).lose_power_often(cuts) == ALL_IS_WELL
+    assert Site(database, documented("gunicorn")).lose_power_often(CUTS[extent], SECONDS[extent]) == ALL_IS_WELL
     check_rows(database)
     assert (disk.folder / "comments.db").read_bytes()[18] == 1, "this was WAL all the same"
 
@@ -129,7 +131,7 @@ def test_power_cuts_lose_comments_with_careless_settings(backend: str, disk: Dis
         command = command.replace("wsgi:application", CARELESS)
     database = on_disk(backend, disk, tmp_path, "--innodb-flush-log-at-trx-commit=0")
     try:
-        found = Site(database, command).lose_power_often(MOST_CONTROL_CUTS)
+        found = Site(database, command).lose_power_often(MOST_CONTROL_CUTS, SECONDS["short"])
         assert found.lost
         assert not found.doubled
     finally:
