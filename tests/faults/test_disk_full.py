@@ -113,6 +113,17 @@ def test_disk_that_fills_and_empties_under_posters_loses_nothing(
     assert told_and_kept(posters, database) == ALL_IS_WELL
 
 
+@pytest.mark.only_on("sqlite")
+def test_site_started_on_a_full_disk_works_when_there_is_space(database: OnDisk, disk: Disk, tmp_path: Path) -> None:
+    """To open a file that nobody has open, SQLite writes beside it."""
+    disk.fill()
+    with Server(documented("gunicorn"), tmp_path, database.settings) as server:
+        assert [ask(server.port, "GET", "/").status, post(server.port, "no space").status] == [503, 503]
+        disk.free()
+        assert post(server.port, "the first with space").status == 303
+        assert "the first with space" in ask(server.port, "GET", "/").body
+
+
 @pytest.mark.only_on("mysql")
 def test_posts_that_wait_for_space_for_the_binary_log_are_not_doubled(
     disk: Disk, full_seconds: int, tmp_path: Path

@@ -20,16 +20,15 @@ from tests.servers.processes import Server, documented
 
 from .clients import ALL_IS_WELL, Comparison, Posters, compare, stored_texts
 from .disks import Disk
-from .kept import OnDisk, SQLiteWithoutWAL, disk_for, on_disk
+from .kept import MariaDBOnDisk, OnDisk, SQLiteOnDisk, SQLiteWithoutWAL, disk_for, on_disk
 
 pytestmark = pytest.mark.faults
 
 CUTS = {"short": 2, "long": 10}
 SECONDS = {"short": 1.0, "long": 5.0}
-MOST_CONTROL_CUTS = 8
+MOST_CONTROL_CUTS = 20
 FIRST_POSTS = 8  # a server that has just begun is slow to take them
 WAIT_SECONDS = 30
-CARELESS = "tests.faults.careless:application"
 WRONG_COUNTS = """
 SELECT COUNT(*) FROM threads WHERE comment_count <>
 (SELECT COUNT(*) FROM comments WHERE comments.thread_id = threads.id AND deleted IS NULL)
@@ -83,7 +82,7 @@ class Site:
                 break
         logger.info(
             "%s: %d acknowledged, %d lost, %d doubled, %d cuts",
-            self.command.rpartition(" ")[2] if CARELESS in self.command else type(self.database).__name__,
+            self.database.place.name,
             len(posters.acknowledged),
             len(found.lost),
             len(found.doubled),
@@ -107,32 +106,49 @@ def check_rows(database: OnDisk) -> None:
         assert connection.scalar(text(WRONG_COUNTS)) == 0
 
 
-def test_power_cuts_lose_nothing(backend: str, disk: Disk, tmp_path: Path, extent: str) -> None:
-    database = on_disk(backend, disk, tmp_path)
+def cut_often(database: OnDisk, command: str, cuts: int, seconds: float) -> Comparison:
+    """Cut the power often, see that the rows fit together, and end the database; return what is wrong."""
     try:
-        assert Site(database, documented("gunicorn")).lose_power_often(CUTS[extent], SECONDS[extent]) == ALL_IS_WELL
+        found = Site(database, command).lose_power_often(cuts, seconds)
         check_rows(database)
+        return found
     finally:
         database.kill()
+
+
+def test_power_cuts_lose_nothing(backend: str, disk: Disk, tmp_path: Path, extent: str) -> None:
+    database = on_disk(backend, disk, tmp_path)
+    assert cut_often(database, documented("gunicorn"), CUTS[extent], SECONDS[extent]) == ALL_IS_WELL
 
 
 @pytest.mark.only_on("sqlite")
 def test_power_cuts_lose_nothing_where_wal_is_refused(disk: Disk, tmp_path: Path, extent: str) -> None:
     database = SQLiteWithoutWAL(disk, tmp_path)
-    assert Site(database, documented("gunicorn")).lose_power_often(CUTS[extent], SECONDS[extent]) == ALL_IS_WELL
-    check_rows(database)
+    assert cut_often(database, documented("gunicorn"), CUTS[extent], SECONDS[extent]) == ALL_IS_WELL
     assert (disk.folder / "comments.db").read_bytes()[18] == 1, "this was WAL all the same"
 
 
-def test_power_cuts_lose_comments_with_careless_settings(backend: str, disk: Disk, tmp_path: Path) -> None:
-    """The negative control: where nothing is ever lost, the tests above prove nothing."""
-    command = documented("gunicorn")
-    if backend == "sqlite":
-        command = command.replace("wsgi:application", CARELESS)
-    database = on_disk(backend, disk, tmp_path, "--innodb-flush-log-at-trx-commit=0")
-    try:
-        found = Site(database, command).lose_power_often(MOST_CONTROL_CUTS, SECONDS["short"])
-        assert found.lost
-        assert not found.doubled
-    finally:
-        database.kill()
+@pytest.mark.only_on("mysql")
+def test_power_cuts_lose_nothing_with_a_binary_log(disk: Disk, tmp_path: Path, extent: str) -> None:
+    database = MariaDBOnDisk(disk, tmp_path, "--log-bin", "--sync-binlog=1")
+    assert cut_often(database, documented("gunicorn"), CUTS[extent], SECONDS[extent]) == ALL_IS_WELL
+
+
+# Negative controls: where nothing is ever lost, the tests above prove nothing.
+
+
+@pytest.mark.only_on("sqlite")
+def test_power_cuts_lose_comments_with_careless_pragmas(disk: Disk, tmp_path: Path) -> None:
+    careless = documented("gunicorn").replace("wsgi:application", "tests.faults.careless:application")
+    found = cut_often(SQLiteOnDisk(disk, tmp_path), careless, MOST_CONTROL_CUTS, SECONDS["short"])
+    assert found.lost
+    assert not found.doubled
+
+
+@pytest.mark.only_on("mysql")
+@pytest.mark.parametrize("options", [["--innodb-flush-log-at-trx-commit=0"], ["--log-bin", "--sync-binlog=0"]])
+def test_power_cuts_lose_comments_with_careless_options(disk: Disk, tmp_path: Path, options: list[str]) -> None:
+    database = MariaDBOnDisk(disk, tmp_path, *options)
+    found = cut_often(database, documented("gunicorn"), MOST_CONTROL_CUTS, SECONDS["short"])
+    assert found.lost
+    assert not found.doubled
