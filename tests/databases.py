@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -52,12 +53,24 @@ class MariaDB:
         command += ["--skip-networking", "--character-set-server=latin1", *self.options, *self._own()]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            self._wait()
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
+
+    def _wait(self) -> None:
+        """Return when the server takes connections, which is a moment after its socket is there."""
         give_up = time.monotonic() + START_SECONDS
-        while not self.socket.exists():
-            if time.monotonic() > give_up or self.process.poll() is not None:
+        while not self._answers():
+            if time.monotonic() > give_up or self.process is None or self.process.poll() is not None:
                 raise RuntimeError(f"mariadbd did not start: {(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.05)
         pymysql.connect(unix_socket=str(self.socket), user="root", ssl_disabled=True).close()
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End the server; with SIGKILL as if it had crashed."""
