@@ -43,7 +43,7 @@ class Server:
         return next(int(each.effective_port) for each in self._of_type(BaseWSGIServer))
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, then finish and send the answers begun, for FINISH_SECONDS at most."""
+        """Serve until SIGTERM or SIGINT, then answer what was begun to be asked, for FINISH_SECONDS at most."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         while not self._stopping:
@@ -51,6 +51,7 @@ class Server:
         for listener in self._of_type(BaseWSGIServer):
             wasyncore.dispatcher.close(listener)  # its own close() would also end the worker threads' way to wake us
         give_up = seconds_running() + FINISH_SECONDS
+        self._turn(0)  # what was sent with the last connections is not read yet
         while self._is_busy() and seconds_running() < give_up:
             self._turn()
         self._server.task_dispatcher.shutdown()
@@ -59,11 +60,13 @@ class Server:
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
-    def _turn(self) -> None:
-        wasyncore.loop(timeout=LOOP_SECONDS, map=self._sockets, count=1)
+    def _turn(self, timeout: float = LOOP_SECONDS) -> None:
+        wasyncore.loop(timeout=timeout, map=self._sockets, count=1)
 
     def _is_busy(self) -> bool:
-        return any(channel.requests or channel.total_outbufs_len for channel in self._of_type(HTTPChannel))
+        return any(
+            channel.request or channel.requests or channel.total_outbufs_len for channel in self._of_type(HTTPChannel)
+        )
 
     def _of_type(self, kind: type[Any]) -> list[Any]:
         return [each for each in self._sockets.values() if isinstance(each, kind)]

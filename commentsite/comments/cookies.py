@@ -6,6 +6,7 @@ Both are signed. The first holds ids and times of comments and nothing about a p
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flask import current_app, request
@@ -80,7 +81,12 @@ def claim(comment: Comment) -> str:
 def _signed(name: str, *, max_age_seconds: int) -> object:
     """Return what a cookie of ours holds, None where there is none, or it is forged or too old."""
     value = request.cookies.get(cookie_name(name))
+    if not value:
+        return None
     try:
-        return signer(name).loads(value, max_age=max_age_seconds) if value else None
+        held, signed = signer(name).loads(value, return_timestamp=True)
     except BadSignature:
         return None
+    # Not by the signer's own `max_age`: it takes none that is from later than now, as they are when the clock was
+    # set back.
+    return held if utc_now() - signed <= timedelta(seconds=max_age_seconds) else None

@@ -17,7 +17,7 @@ from ..db import in_transaction
 from ..errors import Conflict, InvalidInput, NotAllowed
 from . import articles, markup, queries, tree
 from .models import FIRST_THREAD_KEY, Comment, CommentVersion
-from .policy import GONE, mark, may_edit, post_keys
+from .policy import GONE, mark, may_edit, post_keys, time_to_post
 
 if TYPE_CHECKING:
     from .forms import CommentDraft, EditDraft
@@ -62,25 +62,25 @@ def post_comment(draft: CommentDraft, *, thread_key: str, sender: str, secret: s
     where what it replies to is not in this thread or was deleted.
     """
     words = asdict(draft)
-    keys = post_keys(secret, (sender, thread_key, *(str(word or "") for word in words.values())), utc_now())
+    parts = (sender, thread_key, *(str(word or "") for word in words.values()))
+    keys = post_keys(secret, parts, utc_now())
     parent_id = words.pop("parent_id")
     drawn = mark(secret, sender=sender, email=draft.email)
     rendered = markup.rendered(draft.content)  # before the transaction: others wait while it lasts
 
     def store(session: scoped_session[Session]) -> Comment:
+        nonlocal keys
         thread = tree.locked_thread(session, thread_key)
+        # The time is asked for when it is this post's turn to write in the thread, not before it waited for others.
+        now = utc_now()
+        posted = time_to_post(now, thread.latest)
+        if posted > now:  # the same post may have come before the clock was set back
+            keys = post_keys(secret, parts, posted)
         if thread.closed:
             raise ThreadClosed("No more comments are taken here. Your text is kept below; nothing of it was stored.")
         parent = None if parent_id is None else _replied_to(session, thread.id, parent_id)
-        # The time is asked for when it is this post's turn to write in the thread, not before it waited for others.
-        comment = Comment(
-            **words,
-            posted=utc_now(),
-            thread_id=thread.id,
-            post_key=keys[0],
-            post_key_shifted=keys[1],
-            mark=drawn,
-        )
+        comment = Comment(**words, posted=posted, thread_id=thread.id, mark=drawn)
+        comment.post_key, comment.post_key_shifted = keys
         _render(comment, rendered)
         tree.add(session, comment, parent)
         return comment
@@ -112,16 +112,14 @@ def edit_comment(draft: EditDraft, comment_id: int, *, window_minutes: int) -> C
         _check_window(comment, now, window_minutes)
         if comment.revision != draft.revision:
             raise EditConflict
-        session.add(
-            CommentVersion(
-                comment_id=comment.id,
-                revision=comment.revision,
-                content=comment.content,
-                written=comment.edited or comment.posted,
-            )
+        written = comment.edited or comment.posted
+        version = CommentVersion(
+            comment_id=comment.id, revision=comment.revision, content=comment.content, written=written
         )
+        session.add(version)
         comment.content = draft.content
-        comment.revision, comment.edited = comment.revision + 1, now
+        # Where the clock was set back, no text is older than the one before it.
+        comment.revision, comment.edited = comment.revision + 1, max(now, written)
         _render(comment, rendered)
         session.flush()
         tree.raise_versions(session, {comment.thread_id})

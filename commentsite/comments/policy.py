@@ -14,6 +14,8 @@ from .models import MARK_CHARS, MAX_KEY_CHARS, PATH_STEP_CHARS, PATH_STEPS, POST
 
 DOUBLE_POST_MINUTES = 10
 OWN_AGAIN_SECONDS = 60
+# A clock set back by no more than this is waited for; a time further ahead came from elsewhere, or by mistake.
+CLOCK_BACK_HOURS = 2
 MAX_ID = 2**63 - 1
 # Letters, marks or nothing yet by their category, but nothing to see: what Unicode calls ignorable by default (the
 # grapheme joiner, Hangul fillers, Khmer vowels that are heard only, what chooses a variant of the character before
@@ -117,6 +119,16 @@ def depth(path: str | None) -> int:
 def replies_shown(branches: int) -> int:
     """Return how many replies of each branch a page shows that has so many `branches`."""
     return max(FEWEST_REPLIES, min(MOST_REPLIES, REPLIES_A_PAGE // max(1, branches)))
+
+
+def time_to_post(now: datetime, latest: datetime | None) -> datetime:
+    """Return the time of a comment that follows one posted at `latest`: where the clock was set back, just after that.
+
+    So what was posted last is the newest, and seen by whoever looks at the newest.
+    """
+    if latest is None or latest - now > timedelta(hours=CLOCK_BACK_HOURS):
+        return now
+    return max(now, latest + timedelta(microseconds=1))
 
 
 def may_edit(posted: datetime, now: datetime, window_minutes: int) -> bool:

@@ -79,13 +79,24 @@ class Conversations(RuleBasedStateMachine):
         with self.app.app_context():
             return operations.post_comment(draft, thread_key=thread, sender="s", secret="s").id
 
+    def latest(self, thread: str) -> datetime | None:
+        return max(
+            (row.posted for row in self.rows.values() if row.thread == thread and not row.is_deleted), default=None
+        )
+
+    def moment(self, thread: str) -> datetime:
+        """Return when a comment is posted now: after the newest, also where the clock was set back or stands still."""
+        latest = self.latest(thread)
+        return self.now if latest is None else max(self.now, latest + timedelta(microseconds=1))
+
     @rule(thread=st.sampled_from(KEYS), seconds=st.sampled_from([0, 1, -1, 60]))
     def comment(self, thread: str, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
         content = f"comment {len(self.rows) + len(self.gone)}"
+        posted = self.moment(thread)
         number = self.post(thread, content, None)
         assert number not in self.rows.keys() | self.gone
-        self.rows[number] = Row(thread, None, self.now, content)
+        self.rows[number] = Row(thread, None, posted, content)
 
     @precondition(lambda self: bool(self.rows))
     @rule(place=PLACES, seconds=st.sampled_from([0, 1, -1]))
@@ -97,7 +108,8 @@ class Conversations(RuleBasedStateMachine):
             with pytest.raises(InvalidInput):
                 self.post(parent.thread, content, number)
         else:
-            self.rows[self.post(parent.thread, content, number)] = Row(parent.thread, number, self.now, content)
+            posted = self.moment(parent.thread)
+            self.rows[self.post(parent.thread, content, number)] = Row(parent.thread, number, posted, content)
 
     @precondition(lambda self: bool(self.rows))
     @rule(place=PLACES)
@@ -150,8 +162,8 @@ class Conversations(RuleBasedStateMachine):
     def counts_are_true(self) -> None:
         with self.app.app_context():
             for thread in db.session.scalars(select(Thread)):
-                posted = [row.posted for row in self.rows.values() if row.thread == thread.key and not row.is_deleted]
-                assert (thread.comment_count, thread.latest) == (len(posted), max(posted, default=None))
+                living = [row for row in self.rows.values() if row.thread == thread.key and not row.is_deleted]
+                assert (thread.comment_count, thread.latest) == (len(living), self.latest(thread.key))
 
     @invariant()
     def placeholders_have_somebody_living_below(self) -> None:
