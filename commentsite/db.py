@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any, ClassVar, TypeVar
@@ -13,7 +14,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, scoped_session
 from sqlalchemy.orm import registry as Registry  # noqa: N812
 from sqlalchemy.types import Text, TypeDecorator, TypeEngine
@@ -34,6 +35,7 @@ NAMES = {
 }
 
 SQLITE_WAIT_SECONDS = 30
+SQLITE_ASK_SECONDS = (0.0002, 0.0006)
 MYSQL_CONNECT_SECONDS = 5
 # A server that hangs is asked twice before it is given up: together less than a proxy in front waits.
 MYSQL_ANSWER_SECONDS = 8
@@ -82,6 +84,10 @@ class MediumText(Text):
     """MySQL's text of up to 16 MB, by the name that its dialect knows it by."""
 
     __visit_name__ = "MEDIUMTEXT"
+
+
+class NotWritten(Exception):
+    """What was to be written with others has to be written alone, for a reason that is found then."""
 
 
 class Base(DeclarativeBase):
@@ -183,13 +189,44 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and then writes fails at once under other writers; a writer says so at BEGIN.
-    is_writing = connection.get_execution_options().get("is_writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+    if not connection.get_execution_options().get("is_writing", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    try:
+        begin_writing(connection.connection.driver_connection)
+    except sqlite3.OperationalError as error:
+        raise OperationalError("BEGIN IMMEDIATE", None, error) from error
 
 
-def in_transaction(work: Callable[[scoped_session[Session]], Result]) -> Result:
+def begin_writing(driver: Any) -> None:
+    """Begin a writing transaction on SQLite when the others have ended theirs. Raises the driver's OperationalError.
+
+    SQLite's own wait sleeps longer each time it finds the file locked, up to 100 ms, so that whoever waits longest is
+    overtaken by all who come later. Asking costs some microseconds; this asks often, for as long as SQLite would.
+    """
+    (milliseconds,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    give_up = seconds_running() + milliseconds / 1000
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or seconds_running() > give_up:
+                    raise
+            pause(random.uniform(*SQLITE_ASK_SECONDS))  # noqa: S311 - so that no two keep step
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {milliseconds}")
+
+
+def in_transaction(
+    work: Callable[[scoped_session[Session]], Result], *, first: Callable[[], Result] | None = None
+) -> Result:
     """Run `work(session)` in one writing transaction, commit it and return what it returned.
 
+    Where there is a `first`, which has a transaction of its own, that is tried before; it raises NotWritten if `work`
+    is to be run.
     A transaction refused for a passing reason (deadlock, lock wait, lost connection) is run again from
     its beginning, for RETRY_SECONDS at most; then, and for any other reason, the error is raised.
     A commit whose answer was lost may have happened: `work` must be such that a second run is refused by a key.
@@ -199,11 +236,17 @@ def in_transaction(work: Callable[[scoped_session[Session]], Result]) -> Result:
     wait = 0.02
     while True:
         try:
-            session.rollback()
+            if session.registry.has():
+                session.rollback()
+            if first is not None:
+                attempt, first = first, None
+                return attempt()
             session.connection(execution_options={"is_writing": True})
             result = work(session)
             session.commit()
             return result
+        except NotWritten:
+            continue
         except DBAPIError as error:
             _discard(session)
             if not is_passing(error) or seconds_running() + wait > give_up:

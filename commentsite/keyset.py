@@ -93,8 +93,7 @@ class Listing(Generic[Shape]):
 
     def beside(self, position: Position, *, limit: int, newer: bool, **values: Any) -> Sequence[Shape]:
         """Return the rows nearest to `position` on one side, nearest first."""
-        moment = position.moment.replace(tzinfo=None).isoformat(" ", "microseconds")
-        place = {"moment": moment, "number": position.id, "limit": limit}
+        place = {"moment": moment_text(position.moment), "number": position.id, "limit": limit}
         return self._shaped(rows(self._beside(newer), {**values, **place}))
 
     def _shaped(self, found: list[Any]) -> list[Shape]:
@@ -135,6 +134,11 @@ def moment_of(value: datetime | str) -> datetime:
     """Return the moment that a driver read: as text from SQLite, without its zone from MySQL."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def moment_text(moment: datetime) -> str:
+    """Return an aware moment as the text that both databases hold for it."""
+    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def cursor(position: Position) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -128,7 +129,12 @@ def submitted_form() -> Mapping[str, str]:
 
 def signer(purpose: str) -> URLSafeTimedSerializer:
     """Return what signs values for one `purpose` with the site's key, and tells when it did."""
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt=f"commentsite {purpose}")
+    return _signer(current_app.config["SECRET_KEY"], purpose)
+
+
+@lru_cache(maxsize=8)
+def _signer(secret: str, purpose: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(secret, salt=f"commentsite {purpose}")
 
 
 def cookie_name(name: str) -> str:

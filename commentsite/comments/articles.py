@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,13 @@ def head_html(comment: Comment) -> str:
     """Return what is stored of the part above the text of `comment`."""
     name = f"<bdi>{escape(comment.name)}</bdi>" if comment.name else "Anonymous"
     marks = {"link": Markup(LINK), "name": Markup(name)}  # noqa: S704 - escaped above
-    return render_template(HEAD_TEMPLATE, comment=comment, **marks) + NAME + name
+    # Not by render_template, which hands every template what none but a page has a use for, and takes as long for it.
+    return current_app.jinja_env.get_template(HEAD_TEMPLATE).render(comment=comment, **marks) + NAME + name
+
+
+def time_shown(moment: datetime) -> datetime:
+    """Return as much of a moment as a head shows of it: heads of two of which this is the same are the same."""
+    return moment if "%f" in current_app.config["TIMESTAMP_FORMAT"] else moment.replace(microsecond=0)
 
 
 def name_html(shown: Shown) -> Markup:

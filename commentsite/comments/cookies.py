@@ -18,6 +18,7 @@ from ..keyset import Position, cursor, position_of
 from ..security import cookie_name, set_cookie, signer
 from . import policy
 from .models import Comment
+from .tree import Stored
 
 if TYPE_CHECKING:
     from .forms import CommentDraft
@@ -49,7 +50,7 @@ def is_own(comment: Comment) -> bool:
     return own_comments().get(comment.id) == claim(comment)
 
 
-def remember_own(response: Response, comment: Comment) -> None:
+def remember_own(response: Response, comment: Stored) -> None:
     """Have the browser know that it posted `comment`, until it cannot be changed any more."""
     window = current_app.config["EDIT_WINDOW_MINUTES"]
     if window:
@@ -73,7 +74,7 @@ def remember_writer(response: Response, draft: CommentDraft, *, is_wanted: bool)
         set_cookie(response, WRITER, "", max_age_seconds=0)
 
 
-def claim(comment: Comment) -> str:
+def claim(comment: Comment | Stored) -> str:
     """Return what tells a comment from every other, also one that has its id after a restored backup."""
     return cursor(Position(comment.posted, comment.id))
 

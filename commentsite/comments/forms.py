@@ -149,13 +149,17 @@ class EditSchema(Schema):
     parent = fields.Field[object](validate=validate.OneOf([], error="An edit cannot move a comment to another place."))
 
 
+# Made once: to make one takes longer than to load what was typed.
+_COMMENT, _EDIT = CommentSchema(), EditSchema()
+
+
 def comment_draft(
     given: Mapping[str, object], *, require_name: bool = False, require_email: bool = False
 ) -> CommentDraft:
     """Return the draft that the fields `given` hold. Raises InvalidInput with a message for each field at fault."""
     problems = {}
     try:
-        loaded = CommentSchema().load(given)
+        loaded = _COMMENT.load(given)
     except ValidationError as error:
         loaded, problems = error.valid_data, _messages(error)
     if require_name and "name" not in problems and not loaded.get("name"):
@@ -170,7 +174,7 @@ def comment_draft(
 def edit_draft(given: Mapping[str, object]) -> EditDraft:
     """Return the edit that the fields `given` hold. Raises InvalidInput with a message for each field at fault."""
     try:
-        return EditDraft(**EditSchema().load(given))
+        return EditDraft(**_EDIT.load(given))
     except ValidationError as error:
         raise InvalidInput(_messages(error)) from None
 

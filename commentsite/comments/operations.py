@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy.session import Session
 from sqlalchemy import delete, update
@@ -13,14 +13,23 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import scoped_session
 
 from ..clock import utc_now
-from ..db import in_transaction
+from ..db import NotWritten, in_transaction
 from ..errors import Conflict, InvalidInput, NotAllowed
+from ..writing import Together
 from . import articles, markup, queries, tree
 from .models import FIRST_THREAD_KEY, Comment, CommentVersion
 from .policy import GONE, mark, may_edit, post_keys, time_to_post
 
 if TYPE_CHECKING:
     from .forms import CommentDraft, EditDraft
+
+
+# The columns of what is shown of a comment.
+HTML = ("content_html", "renderer", "head_html", "look")
+
+
+# Posts that come to a process at the same time are written together.
+POSTS: Together[tree.Root, tree.Stored] = Together(lambda run, roots: tree.add_roots(run, roots, utc_now))
 
 
 @dataclass(frozen=True)
@@ -54,45 +63,91 @@ class EditConflict(Conflict):
         )
 
 
-def post_comment(draft: CommentDraft, *, thread_key: str, sender: str, secret: str) -> Comment:
-    """Store `draft` in the thread of `thread_key`, which begins with it if need be; return the comment. Commits.
+def post_comment(draft: CommentDraft, *, thread_key: str, sender: str, secret: str) -> tree.Stored:
+    """Store `draft` in the thread of `thread_key`, which begins with it if need be; return what is stored. Commits.
 
     The same draft from the same `sender` within policy.DOUBLE_POST_MINUTES is the same post come twice:
-    the comment that is already there is returned and nothing is stored. Raises ThreadClosed, and InvalidInput
+    what is already there is returned and nothing is stored. Raises ThreadClosed, and InvalidInput
     where what it replies to is not in this thread or was deleted.
     """
     words = asdict(draft)
     parts = (sender, thread_key, *(str(word or "") for word in words.values()))
-    keys = post_keys(secret, parts, utc_now())
     parent_id = words.pop("parent_id")
-    drawn = mark(secret, sender=sender, email=draft.email)
-    rendered = markup.rendered(draft.content)  # before the transaction: others wait while it lasts
+    words["mark"] = mark(secret, sender=sender, email=draft.email)
+    # Before the transaction: others wait while it lasts.
+    rendered = markup.rendered(draft.content)
+    post = _Post(thread_key, parent_id, words, rendered, lambda now: post_keys(secret, parts, now))
 
-    def store(session: scoped_session[Session]) -> Comment:
-        nonlocal keys
-        thread = tree.locked_thread(session, thread_key)
-        # The time is asked for when it is this post's turn to write in the thread, not before it waited for others.
-        now = utc_now()
-        posted = time_to_post(now, thread.latest)
-        if posted > now:  # the same post may have come before the clock was set back
-            keys = post_keys(secret, parts, posted)
-        if thread.closed:
-            raise ThreadClosed("No more comments are taken here. Your text is kept below; nothing of it was stored.")
-        parent = None if parent_id is None else _replied_to(session, thread.id, parent_id)
-        comment = Comment(**words, posted=posted, thread_id=thread.id, mark=drawn)
-        comment.post_key, comment.post_key_shifted = keys
-        _render(comment, rendered)
-        tree.add(session, comment, parent)
-        return comment
+    def store_with_others() -> tree.Stored:
+        if parent_id is not None:
+            raise NotWritten
+        return POSTS.add(_root(post))
+
+    def store(session: scoped_session[Session]) -> tree.Stored:
+        return _store(session, post)
 
     try:
-        return in_transaction(store)
+        return in_transaction(store, first=store_with_others)
     except (IntegrityError, ThreadClosed, InvalidInput) as error:
         # This post was here before, or the thread was begun by another post at the same time.
-        found = queries.comment_by_post_keys(*keys)
+        found = queries.comment_by_post_keys(*post.keys)
         if found is None and not isinstance(error, IntegrityError):
             raise
-        return found or in_transaction(store)
+        return tree.Stored(found.id, found.posted, row=found) if found else in_transaction(store)
+
+
+class _Post:
+    """A comment on its way, and the keys it is known by, which depend on the time."""
+
+    def __init__(
+        self,
+        thread_key: str,
+        parent_id: int | None,
+        words: Mapping[str, Any],
+        rendered: markup.Rendered,
+        keys_at: Callable[[datetime], tuple[str, str]],
+    ) -> None:
+        self.thread_key, self.parent_id, self.words, self.rendered = thread_key, parent_id, words, rendered
+        self.keys_at = keys_at
+        self.keys = keys_at(utc_now())
+
+    def comment(self, posted: datetime) -> Comment:
+        """Return it with its HTML, not yet in the database."""
+        comment = Comment(**self.words, posted=posted)
+        comment.post_key, comment.post_key_shifted = self.keys
+        _render(comment, self.rendered)
+        return comment
+
+
+def _store(session: scoped_session[Session], post: _Post) -> tree.Stored:
+    thread = tree.locked_thread(session, post.thread_key)
+    # The time is asked for when it is this post's turn to write in the thread, not before it waited for others.
+    now = utc_now()
+    posted = time_to_post(now, thread.latest)
+    if posted > now:  # the same post may have come before the clock was set back
+        post.keys = post.keys_at(posted)
+    if thread.closed:
+        raise ThreadClosed("No more comments are taken here. Your text is kept below; nothing of it was stored.")
+    parent = None if post.parent_id is None else _replied_to(session, thread.id, post.parent_id)
+    comment = post.comment(posted)
+    comment.thread_id = thread.id
+    tree.add(session, comment, parent)
+    return tree.Stored(comment.id, comment.posted, row=comment)
+
+
+def _root(post: _Post) -> tree.Root:
+    """Return a comment as it is stored with others. Its head is made now, and again where the time comes out other."""
+    made: dict[datetime, Comment] = {}
+
+    def timed(posted: datetime) -> Mapping[str, Any]:
+        shown = articles.time_shown(posted)
+        if shown not in made:
+            made[shown] = post.comment(posted)
+        return {name: getattr(made[shown], name) for name in HTML}
+
+    timed(utc_now())
+    columns = {**post.words, "post_key": post.keys[0], "post_key_shifted": post.keys[1]}
+    return tree.Root(post.thread_key, columns, timed)
 
 
 def edit_comment(draft: EditDraft, comment_id: int, *, window_minutes: int) -> Comment:
@@ -226,7 +281,7 @@ def rerender_comments(after_id: int, limit: int) -> tuple[int, int]:
     made = []
     for comment in stale:
         _render(comment, markup.rendered(comment.content) if comment.content else None)
-        html = {name: getattr(comment, name) for name in ("content_html", "renderer", "head_html", "look")}
+        html = {name: getattr(comment, name) for name in HTML}
         made.append((comment.id, comment.revision, html))
     thread_ids = {comment.thread_id for comment in stale}
 

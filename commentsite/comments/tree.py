@@ -2,16 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from typing import Any
 
 from flask_sqlalchemy.session import Session
-from sqlalchemy import case, exists, or_, select, update
+from sqlalchemy import bindparam, case, exists, insert, or_, select, update
 from sqlalchemy.orm import scoped_session
 
+from ..db import Base, NotWritten
 from ..errors import NotFound
+from ..keyset import moment_of, moment_text
+from ..writing import Run
 from .models import Comment, Thread
 from .policy import path_below
+
+threads, comments = Base.metadata.tables["threads"], Base.metadata.tables["comments"]
+
+
+@dataclass(eq=False)
+class Root:
+    """A comment that replies to none, as it goes to the database: `columns`, and those that depend on its time."""
+
+    thread_key: str
+    columns: Mapping[str, Any]
+    timed: Callable[[datetime], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A comment that is stored; `is_latest` where it is known to be the newest of its thread, and replies to none.
+
+    `row` is the whole of it where that is at hand.
+    """
+
+    id: int
+    posted: datetime
+    is_latest: bool = False
+    row: Comment | None = None
+
+
+_LOCKED_THREAD = (
+    select(threads.c.id, threads.c.latest)
+    .where(threads.c.key == bindparam("key"), threads.c.closed.is_(None))
+    .with_for_update()
+)
+_INSERTED = (
+    "content", "name", "email", "website", "mark", "post_key", "post_key_shifted", "content_html", "renderer",
+    "head_html", "look", "thread_id", "posted",
+)  # fmt: skip
+# Inline: the driver knows the id by itself.
+_INSERT = insert(comments).values({name: bindparam(name) for name in _INSERTED}).inline()
+_COUNT = (
+    update(threads)
+    .where(threads.c.id == bindparam("thread"))
+    .values(
+        comment_count=threads.c.comment_count + bindparam("more"),
+        version=threads.c.version + bindparam("more"),
+        latest=bindparam("newest"),
+    )
+)
+
+
+def add_roots(run: Run, roots: Sequence[Root], now: Callable[[], datetime]) -> list[Stored | None]:
+    """Store comments in their threads and count them; return of each where, None where there is no open thread.
+
+    Raises NotWritten where the newest comment of a thread is of a later time than now.
+    """
+    stored: dict[Root, Stored] = {}
+    # In one order, so that no two wait for each other.
+    for key, group in groupby(sorted(roots, key=_thread_key), _thread_key):
+        found = run(_LOCKED_THREAD, {"key": key}).fetchall()
+        if found:
+            thread_id, latest = found[0]
+            stored.update(_add_roots(run, list(group), thread_id, latest, now))
+    return [stored.get(root) for root in roots]
+
+
+def _thread_key(root: Root) -> str:
+    return root.thread_key
+
+
+def _add_roots(
+    run: Run, roots: Sequence[Root], thread_id: int, latest: datetime | str | None, now: Callable[[], datetime]
+) -> dict[Root, Stored]:
+    stored = {}
+    newest = moment_of(latest) if latest else None
+    for root in roots:
+        # The time is asked for when it is this post's turn to write in the thread, not before it waited for others.
+        posted = now()
+        if newest is not None and newest >= posted:
+            raise NotWritten  # the clock was set back, and the times and keys of posts depend on the newest then
+        newest = posted
+        values = {**root.columns, **root.timed(posted), "thread_id": thread_id, "posted": moment_text(posted)}
+        stored[root] = Stored(run(_INSERT, values).lastrowid, posted, is_latest=True)
+    if newest is not None:
+        run(_COUNT, {"thread": thread_id, "more": len(roots), "newest": moment_text(newest)})
+    return stored
 
 
 def locked_thread(session: scoped_session[Session], key: str) -> Thread:

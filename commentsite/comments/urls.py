@@ -13,6 +13,7 @@ from ..keyset import PAGE_SIZE, cursor
 from .models import FIRST_THREAD_KEY, Comment
 from .policy import replies_shown
 from .queries import ROOTS, comment_by_id, replies_before, thread_of
+from .tree import Stored
 
 # How many comments stand above one that was asked for, where there are more than a page of them.
 CONTEXT_COMMENTS = 2
@@ -74,6 +75,16 @@ def place_url(comment: Comment, order: str) -> str:
             return replies_url(root.id, after=after, order=order_value(order), _anchor=anchor)
     place = {"after" if is_oldest_first else "before": cursor(start) if start else None}
     return thread_url(thread_of(root).key, order=order_value(order), **place, _anchor=anchor)
+
+
+def new_place_url(stored: Stored, key: str, order: str) -> str:
+    """Return the address of the page of the thread `key` where a comment just posted now stands, and its place in it.
+
+    The newest of a thread stands on its first page where that begins with the newest: nothing is read for it.
+    """
+    if stored.is_latest and order == "newest":
+        return thread_url(key, order=order_value(order), _anchor=f"comment-{stored.id}")
+    return place_url(stored.row or comment_by_id(stored.id), order)
 
 
 def replies_url(root_id: int, **values: Any) -> str:

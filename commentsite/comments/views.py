@@ -71,10 +71,10 @@ def post_comment(path: str) -> Response:
     if fields.get("preview"):
         return _preview(fields, draft.content, "comments/_form.html")
     secret = current_app.config["SECRET_KEY"]
-    comment = operations.post_comment(draft, thread_key=key, sender=sender_mark(), secret=secret)
-    response = redirect(urls.place_url(comment, order), code=303)
-    if policy.may_own(comment.posted, utc_now()):
-        cookies.remember_own(response, comment)
+    stored = operations.post_comment(draft, thread_key=key, sender=sender_mark(), secret=secret)
+    response = redirect(urls.new_place_url(stored, key, order), code=303)
+    if policy.may_own(stored.posted, utc_now()):
+        cookies.remember_own(response, stored)
     cookies.remember_writer(response, draft, is_wanted=bool(fields.get("remember")))
     return response
 

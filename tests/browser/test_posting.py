@@ -10,7 +10,7 @@ from flask import Flask
 
 from commentsite.comments import operations
 from commentsite.comments.forms import CommentDraft
-from commentsite.comments.models import Comment
+from commentsite.comments.tree import Stored
 from commentsite.errors import Unavailable
 
 from .conftest import OpenPage
@@ -74,7 +74,7 @@ def slow_down_posts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     store = operations.post_comment
 
-    def post_slowly(draft: CommentDraft, **rest: str) -> Comment:
+    def post_slowly(draft: CommentDraft, **rest: str) -> Stored:
         calls.append(draft.content)
         time.sleep(0.5)
         return store(draft, **rest)

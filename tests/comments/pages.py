@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from commentsite import reading
+from commentsite import reading, writing
 from commentsite.db import db
 
 if TYPE_CHECKING:
@@ -96,16 +96,18 @@ def statements(app: Flask) -> Iterator[list[str]]:
         if not statement.startswith("BEGIN"):
             seen.append(statement)
 
-    def note_reading(record: logging.LogRecord) -> bool:
+    def note_statement(record: logging.LogRecord) -> bool:
         seen.append(record.getMessage())
         return False
 
     with app.app_context():
         engine = db.engine
     event.listen(engine, "before_cursor_execute", note)
-    reading.logger.addFilter(note_reading)
-    reading.logger.setLevel(logging.DEBUG)
+    for logger in (reading.logger, writing.logger):
+        logger.addFilter(note_statement)
+        logger.setLevel(logging.DEBUG)
     yield seen
-    reading.logger.setLevel(logging.NOTSET)
-    reading.logger.removeFilter(note_reading)
+    for logger in (reading.logger, writing.logger):
+        logger.setLevel(logging.NOTSET)
+        logger.removeFilter(note_statement)
     event.remove(engine, "before_cursor_execute", note)

@@ -10,10 +10,14 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from commentsite.comments import operations
+from commentsite import writing
+from commentsite.clock import utc_now
+from commentsite.comments import articles, operations, tree
 from commentsite.comments.forms import CommentDraft
+from commentsite.comments.markup import Rendered
 from commentsite.comments.models import Comment
 from commentsite.comments.operations import Addition, add_comments, post_comment
 from commentsite.comments.policy import DOUBLE_POST_MINUTES
@@ -86,6 +90,12 @@ def test_post_across_the_border_of_a_window_is_one(app: Flask, monkeypatch: pyte
     assert post(app, "Once") == first
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each post written by itself, as those are that could not be written with others."""
+    monkeypatch.setattr(operations.POSTS, "write", lambda _run, roots: [None for _ in roots])
+
+
 def refuse_once(monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]) -> list[str]:
     """Have the next flush fail with `error`; return a list that grows with each flush."""
     flushes: list[str] = []
@@ -102,6 +112,7 @@ def refuse_once(monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception])
 
 
 @pytest.mark.parametrize("reason", [(1213, "Deadlock found"), (2013, "Lost connection"), ("database is locked",)])
+@pytest.mark.usefixtures("alone")
 def test_post_refused_for_a_passing_reason_is_tried_again(
     app: Flask, monkeypatch: pytest.MonkeyPatch, reason: tuple[object, ...]
 ) -> None:
@@ -110,6 +121,7 @@ def test_post_refused_for_a_passing_reason_is_tried_again(
     assert (len(flushes), count(app)) == (2, 1)
 
 
+@pytest.mark.usefixtures("alone")
 def test_post_refused_for_another_reason_is_not_tried_again(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     flushes = refuse_once(monkeypatch, lambda: OperationalError("INSERT", {}, Exception(1142, "denied")))
     with pytest.raises(OperationalError):
@@ -117,6 +129,7 @@ def test_post_refused_for_another_reason_is_not_tried_again(app: Flask, monkeypa
     assert len(flushes) == 1
 
 
+@pytest.mark.usefixtures("alone")
 def test_post_refused_for_ever_gives_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("commentsite.db.RETRY_SECONDS", 0.2)
     locked = OperationalError("INSERT", {}, Exception("database is locked"))
@@ -126,6 +139,7 @@ def test_post_refused_for_ever_gives_up(app: Flask, monkeypatch: pytest.MonkeyPa
     assert count(app) == 0
 
 
+@pytest.mark.usefixtures("alone")
 def test_post_refused_by_a_key_that_nobody_has_says_so(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = IntegrityError("INSERT", {}, Exception("another constraint"))
     monkeypatch.setattr(db.session, "flush", lambda: (_ for _ in ()).throw(broken))
@@ -138,3 +152,45 @@ def test_add_comments_keeps_text_and_time(app: Flask) -> None:
         add_comments([Addition("one", MOMENT), Addition("two", MOMENT)])
         rows = db.session.execute(select(Comment.content, Comment.posted, Comment.post_key)).all()
     assert [tuple(row) for row in rows] == [("one", MOMENT, None), ("two", MOMENT, None)]
+
+
+@pytest.mark.parametrize("reason", [(1213, "Deadlock found"), ("database is locked",)])
+def test_post_refused_with_others_is_tried_again_alone(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, reason: tuple[object, ...]
+) -> None:
+    refused = OperationalError("INSERT", {}, Exception(*reason))
+    monkeypatch.setattr(operations.POSTS, "write", lambda *_: (_ for _ in ()).throw(refused))
+    post(app, "Hello")
+    assert count(app) == 1
+
+
+def test_post_that_is_there_already_is_found_after_it_was_refused_with_others(app: Flask) -> None:
+    first = post(app, "Once")
+    assert (post(app, "Once"), count(app)) == (first, 1)
+
+
+@pytest.mark.parametrize("pattern", ["Posted %H:%M:%S", "Posted %H:%M:%S.%f"])
+def test_time_shown_is_that_of_the_turn_to_write(
+    database: URL, make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    app = make_app(database, TIMESTAMP_FORMAT=pattern)
+    times = (MOMENT + timedelta(milliseconds=700 * n) for n in range(9))
+    monkeypatch.setattr(operations, "utc_now", lambda: next(times))
+    post(app, "Hello")  # which begins the thread
+    number = post(app, "Hello again")
+    with app.app_context():
+        comment = db.session.get_one(Comment, number)
+        assert articles.head_html(comment) == comment.head_html
+
+
+def test_post_to_a_closed_thread_leaves_those_written_with_it(app: Flask) -> None:
+    words = dict.fromkeys(("content", "name", "email", "website", "mark"))
+    html = Rendered("<p>x</p>", "1")
+    with app.app_context():
+        operations.close_thread("/closed")
+        posts = [operations._Post(key, None, words, html, lambda _, key=key: (key, key)) for key in ("/closed", "/")]  # type: ignore[misc]
+        roots = [operations._root(each) for each in posts]
+        with writing.transaction(db.engine) as run:
+            stored = tree.add_roots(run, roots, utc_now)
+    assert [each is None for each in stored] == [True, False]
+    assert count(app) == 1

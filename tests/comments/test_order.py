@@ -10,7 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import URL
 
+from commentsite.clock import utc_now
 from commentsite.comments.urls import CONTEXT_COMMENTS
+from commentsite.keyset import PAGE_SIZE
 from tests.factories import make_comment, make_comments, make_replies
 
 from .pages import OWN_PAGE, link, link_named, post, shown_ids, typed
@@ -138,3 +140,11 @@ def test_thread_past_the_newest_says_so(app: Flask, client: FlaskClient) -> None
     page = client.get("/?order=oldest&after=9000000000000000-1").text
     assert "There are no newer comments" in page
     assert shown_ids(client.get(link_named(page, "Older comments")).text) == [1, 2, 3]
+
+
+def test_post_below_a_page_of_later_comments_leads_to_where_it_stands(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
+        make_comments(PAGE_SIZE + 10, first=utc_now() + timedelta(days=1))
+    place = post(client, "between times").headers["Location"]
+    assert "?before=" in place
+    assert "between times" in client.get(place).text
