@@ -10,6 +10,7 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup, ScriptInfo, pass_script_info, routes_command, shell_command
 from flask_migrate import upgrade
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
@@ -55,7 +56,7 @@ def serve(info: ScriptInfo, host: str, port: int, threads: int) -> None:
         if is_sqlite and not schema.is_newer():
             upgrade()
         problem = _problem()
-        database = db.engine.url.render_as_string(hide_password=True)
+        database = config.shown_database(db.engine.url)
     try:
         server = Server(app, host, port, threads)
     except OSError as error:
@@ -104,8 +105,8 @@ def config_check() -> None:
 def _shown(name: str, value: object) -> str:
     if name in ("SECRET_KEY", "MYSQL_PASSWORD"):
         return "(given)" if value else "(not given)"
-    if name == "DATABASE_URL":
-        return str(value)  # a URL writes its password as ***
+    if name == "DATABASE_URL" and isinstance(value, URL):
+        return config.shown_database(value)
     if isinstance(value, list):
         return ", ".join(value)
     return "" if value is None else str(value)

@@ -31,6 +31,10 @@ MAX_REQUEST_BYTES = 64 * 1024  # 4,096 characters of four bytes, each sent as %X
 MIN_SECRET_CHARS = 16
 NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 MYSQL_PORT = 3306
+# A URL of several hosts: what comes before them, the hosts, the first of them, and what follows.
+SEVERAL_HOSTS = re.compile(
+    r"(?P<before>[\w+]+://(?:[^:/@]*(?::[^@]*)?@)?)(?P<hosts>(?P<first>[^/?@,]+),[^/?@]*)(?P<after>(?:[/?].*)?)"
+)
 MYSQL_SETTINGS = ("MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DATABASE")
 
 
@@ -75,9 +79,49 @@ def _folder(value: str) -> Path:
     return (env_dir() / Path(value).expanduser()).resolve()
 
 
+def _database_hosts(value: str, port: int) -> list[str]:
+    """Return the hosts of a cluster, each with its port, `port` where none is given."""
+    hosts = []
+    for part in value.split(","):
+        found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s/:@?#\[\]]+)(?::([0-9]{1,5}))?", part.strip())
+        if not found or not 0 < int(found[2] or port) <= 65535:
+            raise ValueError(f"has {part.strip()!r} among its hosts; they are like db1.example:3306,db2.example,[::1]")
+        hosts.append(f"{found[1]}:{int(found[2] or port)}")
+    twice = [host for place, host in enumerate(hosts) if host in hosts[:place]]
+    if twice:
+        raise ValueError(f"names the host {twice[0]} twice")
+    return hosts
+
+
+def split_host(host: str) -> tuple[str, int]:
+    """Return name and port of `name:port`, the name of an IPv6 address without its brackets."""
+    name, _, port = host.rpartition(":")
+    return name.strip("[]"), int(port)
+
+
+def shown_database(url: URL) -> str:
+    """Return `url` as one would type it, without its password."""
+    hosts = url.query.get("hosts")
+    if not hosts:
+        return url.render_as_string(hide_password=True)
+    query = {name: value for name, value in url.query.items() if name != "hosts"}
+    # A URL of SQLAlchemy's has one host, which would be written in brackets with these colons in it.
+    one = URL.create(url.drivername, url.username, url.password, "several.hosts", None, url.database, query)
+    return one.render_as_string(hide_password=True).replace("several.hosts", str(hosts), 1)
+
+
+def _at_hosts(url: URL, hosts: list[str]) -> URL:
+    """Return `url` with several hosts: the first in its own place, all in its query, where hosts.py finds them."""
+    if "unix_socket" in url.query:
+        raise ValueError("has unix_socket beside several hosts; give one or the other")
+    return url.update_query_dict({"hosts": ",".join(hosts)})
+
+
 def _database_url(value: str) -> URL:
+    several = SEVERAL_HOSTS.fullmatch(value)
     try:
-        url = make_url(value)
+        # SQLAlchemy knows one host; the first stands for all until they are read.
+        url = make_url(several["before"] + several["first"] + several["after"] if several else value)
         _ = url.port
     except (ArgumentError, ValueError):
         raise ValueError("wants sqlite:////path/file.db or mysql://user:password@host/name") from None
@@ -88,6 +132,9 @@ def _database_url(value: str) -> URL:
         raise ValueError(f"names {backend!r}; sqlite, mysql and mariadb are known")
     if not url.database:
         raise ValueError("names no database; write mysql://user:password@host/name")
+    listed = several["hosts"] if several else url.query.get("hosts")
+    if listed is not None:
+        url = _at_hosts(url, _database_hosts(str(listed), MYSQL_PORT))
     # Without a driver, mysql:// means one that needs a compiler, and mariadb:// makes a second dialect of the same.
     return url.set(drivername="mysql+pymysql")
 
@@ -290,15 +337,25 @@ def _choose_database(given: Mapping[str, Any], settings: dict[str, Any]) -> list
         settings["DATABASE_URL"] = URL.create("sqlite", database=str(settings["DATA_DIR"] / "comments.db"))
         return []
     wanted = ("MYSQL_HOST", "MYSQL_USER", "MYSQL_DATABASE")
-    settings["DATABASE_URL"] = URL.create(
+    problems = [f"{PREFIX}{name} is missing beside {PREFIX}{parts[0]}" for name in wanted if not given.get(name)]
+    host, port = settings["MYSQL_HOST"], settings["MYSQL_PORT"]
+    hosts = []
+    if host and "," in host:
+        try:
+            hosts = _database_hosts(host, port or MYSQL_PORT)
+        except ValueError as problem:
+            return [*problems, f"{PREFIX}MYSQL_HOST {problem}"]
+        host, port = split_host(hosts[0])
+    url = URL.create(
         "mysql+pymysql",
         username=settings["MYSQL_USER"],
         password=settings["MYSQL_PASSWORD"],
-        host=settings["MYSQL_HOST"],
-        port=settings["MYSQL_PORT"],
+        host=host,
+        port=port,
         database=settings["MYSQL_DATABASE"],
     )
-    return [f"{PREFIX}{name} is missing beside {PREFIX}{parts[0]}" for name in wanted if not given.get(name)]
+    settings["DATABASE_URL"] = _at_hosts(url, hosts) if hosts else url
+    return problems
 
 
 def _prepare_data_dir(folder: Path, secret_key: str | None) -> str:

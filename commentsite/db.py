@@ -23,6 +23,7 @@ from werkzeug.local import LocalProxy
 from .clock import pause, seconds_running
 from .commands import add_commands
 from .config import MIGRATIONS_DIR
+from .hosts import hosts_in, use_hosts
 
 Result = TypeVar("Result")
 
@@ -44,8 +45,9 @@ MYSQL_RECYCLE_SECONDS = 280  # PythonAnywhere cuts connections that were idle fo
 
 RETRY_SECONDS = 8
 # MySQL and MariaDB errors that mean "not now": no server (2002, 2003, 2006, 2013, 1927, 4031, 1053),
-# lock wait and deadlock (1205, 1213), a Galera node or commit that refuses (1047, 1180), too many connections (1040).
-PASSING_MYSQL_ERRORS = frozenset({1040, 1047, 1053, 1180, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 4031})
+# lock wait, deadlock and a row that another changed (1205, 1213, 1020), a Galera node or commit that refuses (1047,
+# 1180), too many connections (1040). A commit that came second to one at another Galera node is refused with 1213.
+PASSING_MYSQL_ERRORS = frozenset({1020, 1040, 1047, 1053, 1180, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 4031})
 
 # The server found no space: waited for some (1021), could not extend a table (1114), or a file: 3, 20, 1026 and 1030
 # say which error of the system it was, and 28 is "no space left on device", 122 a quota that is used up. (In "Got
@@ -112,7 +114,7 @@ def init_app(app: Flask) -> None:
     # Flask-Migrate brings Alembic and Mako, a quarter of all that is loaded otherwise; who only serves needs neither.
     app.extensions["migrate"] = LocalProxy(lambda: _wire_migrate(app))
     add_commands(app, lambda: _wire_migrate(app) and ())
-    app.teardown_appcontext(_let_go)  # before Flask-SQLAlchemy's own, which came first
+    app.teardown_appcontext(_end_session)  # the last one added runs first, before Flask-SQLAlchemy's own
     with app.app_context():
         prepare_engine(db.engine)
 
@@ -125,20 +127,14 @@ def _wire_migrate(app: Flask) -> Any:
     return app.extensions["migrate"]
 
 
-def _let_go(_error: BaseException | None) -> None:
-    """End what the session has open. A connection that was lost since the last statement must not cost the answer."""
-    if not db.session.registry.has():
-        return
-    try:
-        db.session.close()
-    except DBAPIError:
-        db.session().invalidate()
-
-
 def engine_options(url: URL, *, answer_seconds: int | None = MYSQL_ANSWER_SECONDS) -> dict[str, Any]:
     """Return what `create_engine` is to be given for `url`; `answer_seconds` bounds a statement on MySQL (None: no)."""
     if url.get_backend_name() == "sqlite":
         return {"hide_parameters": True, "connect_args": {"timeout": SQLITE_WAIT_SECONDS}}
+    begin = f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {MYSQL_LOCK_SECONDS}"
+    if hosts_in(url):
+        # Each transaction sees all that any node of the cluster had acknowledged before its first read.
+        begin += ", wsrep_sync_wait = 1"
     return {
         "hide_parameters": True,  # what people write is not for the log
         "pool_pre_ping": True,
@@ -152,7 +148,7 @@ def engine_options(url: URL, *, answer_seconds: int | None = MYSQL_ANSWER_SECOND
             "write_timeout": answer_seconds,
             # TRADITIONAL is strict: what does not fit is an error, where MySQL would cut it short in silence.
             "sql_mode": "TRADITIONAL",
-            "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {MYSQL_LOCK_SECONDS}",
+            "init_command": begin,
         },
     }
 
@@ -172,6 +168,8 @@ def prepare_engine(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        use_hosts(engine)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
@@ -256,6 +254,12 @@ def in_transaction(
         except BaseException:
             _discard(session)
             raise
+
+
+def _end_session(_error: BaseException | None) -> None:
+    """Roll back what the session still has open; a connection that is lost by then must not spoil the answer."""
+    if db.session.registry.has():
+        _discard(db.session)
 
 
 def _discard(session: scoped_session[Session]) -> None:

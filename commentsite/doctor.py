@@ -17,9 +17,12 @@ from . import config
 from .db import db
 from .durability import mysql_findings, sqlite_findings
 from .findings import Finding
+from .hosts import hosts_in
 from .schema import is_newer, schema_problem
 
 GUESSED_SECRETS = ("secret", "change", "password", "example", "0123456789")
+
+LEAST_NODES = 3
 
 FOREIGN_TABLES = """
 SELECT table_name, table_collation, engine FROM information_schema.tables
@@ -83,7 +86,7 @@ def _data_dir(folder: Path) -> Finding:
 
 def _database() -> Iterator[Finding]:
     with db.engine.connect() as connection:
-        yield Finding("database", True, f"{connection.engine.url.render_as_string(hide_password=True)} answers")
+        yield Finding("database", True, f"{config.shown_database(connection.engine.url)} answers")
         yield from (sqlite_findings if connection.dialect.name == "sqlite" else _mysql)(connection)
     problem = schema_problem()
     yield Finding(
@@ -102,6 +105,8 @@ def _mysql(connection: Connection) -> Iterator[Finding]:
     yield Finding(
         "strict mode", "STRICT" in mode, "is on" if "STRICT" in mode else "is off", "Remove sql_mode= from the URL."
     )
+    if hosts_in(connection.engine.url):
+        yield _cluster(connection)
     for table, collation, engine in connection.execute(text(FOREIGN_TABLES)):
         yield Finding(
             f"table {table}",
@@ -110,3 +115,15 @@ def _mysql(connection: Connection) -> Iterator[Finding]:
             f"Type in the MySQL console: ALTER TABLE {table} ENGINE=InnoDB, CONVERT TO CHARACTER SET utf8mb4;",
         )
     yield from mysql_findings(connection)
+
+
+def _cluster(connection: Connection) -> Finding:
+    rows = connection.execute(text("SHOW STATUS LIKE 'wsrep_cluster_%'"))
+    found: dict[str, str] = {row[0]: row[1] for row in rows}
+    size, status = int(found["wsrep_cluster_size"]), found["wsrep_cluster_status"]
+    return Finding(
+        "cluster",
+        size >= LEAST_NODES and status == "Primary",
+        f"has {size} nodes and is {status}",
+        f"Start the nodes that are missing; fewer than {LEAST_NODES} stop when one is lost (docs/scaling.md).",
+    )

@@ -8,26 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 from flask import g
-from sqlalchemy import Dialect, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine
 from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from .db import db
+from .driver import Words, in_words, translated
 
 logger = logging.getLogger(__name__)
-
-
-class Words(NamedTuple):
-    """A statement in SQL, the names of its parameters where they go by place, and their defaults."""
-
-    sql: str
-    names: list[str]
-    defaults: dict[str, Any]
 
 
 @contextmanager
@@ -57,7 +47,7 @@ def _connected(engine: Engine) -> Iterator[None]:
     try:
         g.reading = connection = engine.raw_connection()
     except engine.dialect.loaded_dbapi.Error as error:
-        raise _translated(engine, "connect", error) from error
+        raise translated(engine, "connect", error) from error
     try:
         if engine.dialect.name == "sqlite":
             connection.cursor().execute("BEGIN")  # on MySQL, the first read begins one
@@ -73,37 +63,21 @@ def rows(statement: ClauseElement, values: Mapping[str, Any]) -> list[Any]:
     The statement has to be one of few: what it is in SQL is kept. Raises SQLAlchemy's DBAPIError.
     """
     engine = db.engine
-    words = _compiled(statement, engine.dialect)
-    given = {**words.defaults, **values}
+    words = in_words(statement, engine.dialect)
     logger.debug("%s", words.sql)
     if "reading" in g:
-        return _fetched(engine, words, given)
+        return _fetched(engine, words, values)
     with _connected(engine):
-        return _fetched(engine, words, given)
+        return _fetched(engine, words, values)
 
 
-def _fetched(engine: Engine, words: Words, given: Mapping[str, Any]) -> list[Any]:
+def _fetched(engine: Engine, words: Words, values: Mapping[str, Any]) -> list[Any]:
     try:
         cursor = g.reading.cursor()
         try:
-            cursor.execute(words.sql, [given[name] for name in words.names] if words.names else given)
+            cursor.execute(words.sql, words.parameters(values))
             return list(cursor.fetchall())
         finally:
             cursor.close()
     except engine.dialect.loaded_dbapi.Error as error:
-        raise _translated(engine, words.sql, error) from error
-
-
-def _translated(engine: Engine, sql: str, error: Exception) -> DBAPIError:
-    """Return SQLAlchemy's error for one of the driver; a connection that was lost with it is not used again."""
-    is_lost = engine.dialect.is_disconnect(error, None, None)  # type: ignore[arg-type]
-    if is_lost and "reading" in g:
-        g.reading.invalidate(error)
-    driver_error = engine.dialect.loaded_dbapi.Error
-    return DBAPIError.instance(sql, None, error, driver_error, hide_parameters=True, connection_invalidated=is_lost)  # type: ignore[return-value]
-
-
-@cache
-def _compiled(statement: ClauseElement, dialect: Dialect) -> Words:
-    compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
-    return Words(str(compiled), list(compiled.positiontup or ()), dict(compiled.params))
+        raise translated(engine, words.sql, error, g.reading) from error

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from .clock import seconds_running
 from .db import MYSQL_RECYCLE_SECONDS
+from .hosts import is_left, is_lost, note_lost
 
 # The version, the time of the newest comment as the driver reads it (a restored backup may have a version again, but
 # hardly with the same comments), and the revision of the schema.
@@ -119,7 +120,9 @@ class MySQLVersions:
             return None
         try:
             return self._state(thread_id)
-        except (self.driver.Error, OSError, DBAPIError, NoFreeConnection):
+        except (self.driver.Error, OSError, DBAPIError, NoFreeConnection) as error:
+            if self.connection is not None and is_lost(self.engine, error):
+                note_lost(self.engine, self.connection)
             self._close()
             self.away_until = seconds_running() + AWAY_SECONDS
             return None
@@ -130,7 +133,9 @@ class MySQLVersions:
         now = seconds_running()
         if self.process != os.getpid():
             self.connection = None  # the process that this one was forked from goes on using it
-        elif now - self.used_at > MYSQL_RECYCLE_SECONDS:
+        elif self.connection is not None and (
+            now - self.used_at > MYSQL_RECYCLE_SECONDS or is_left(self.engine, self.connection)
+        ):
             self._close()
         if self.connection is None:
             self.connection = own_connection(self.engine)

@@ -11,16 +11,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import cache
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Dialect, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from .db import NotWritten, begin_writing, db, is_passing
+from .driver import in_words, translated
 
 logger = logging.getLogger(__name__)
 
@@ -131,14 +130,12 @@ def transaction(engine: Engine) -> Iterator[Run]:
     Raises SQLAlchemy's DBAPIError.
     """
     dialect = engine.dialect
-    driver = dialect.loaded_dbapi
     connection: Any = None
 
     def run(statement: ClauseElement, values: Mapping[str, Any]) -> Any:
-        sql, names, defaults = _compiled(statement, dialect)
-        given = {**defaults, **values}
-        logger.debug("%s", sql)
-        cursor.execute(sql, [given[name] for name in names] if names else given)
+        words = in_words(statement, dialect)
+        logger.debug("%s", words.sql)
+        cursor.execute(words.sql, words.parameters(values))
         return cursor
 
     try:
@@ -148,20 +145,8 @@ def transaction(engine: Engine) -> Iterator[Run]:
                 begin_writing(connection.driver_connection)  # on MySQL, the first statement begins one
             yield run
             connection.commit()
-    except driver.Error as error:
-        is_lost = dialect.is_disconnect(error, None, None)
-        if is_lost and connection is not None:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            None, None, error, driver.Error, hide_parameters=True, connection_invalidated=is_lost
-        ) from error
+    except dialect.loaded_dbapi.Error as error:
+        raise translated(engine, None, error, connection) from error
     finally:
         if connection is not None:
             connection.close()  # gives it back to the pool, which ends what was not committed
-
-
-@cache
-def _compiled(statement: ClauseElement, dialect: Dialect) -> tuple[str, list[str], dict[str, Any]]:
-    """Return a statement in SQL, the names of its parameters where they go by place, and their defaults."""
-    compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
-    return str(compiled), list(compiled.positiontup or ()), dict(compiled.params)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import URL
 
 from commentsite import config, create_app
 from commentsite.config import InvalidSettings
@@ -191,3 +192,49 @@ def test_empty_secret_file_is_no_key(tmp_path: Path) -> None:
     (tmp_path / "secret_key").write_text("\n")
     with pytest.raises(InvalidSettings, match="secret_key holds none"):
         config.load({"DATA_DIR": str(tmp_path)})
+
+
+def database_url(**given: str) -> URL:
+    settings, found = config.check({**given, "SECRET_KEY": SECRET})
+    assert found == []
+    url: URL = settings["DATABASE_URL"]
+    return url
+
+
+def test_several_hosts_have_the_port_of_mysql_if_none() -> None:
+    url = database_url(DATABASE_URL="mysql://u:p,w@db1:3307, db2,[::1]:3308,[fe80::1]/d")
+    assert url.query["hosts"] == "db1:3307,db2:3306,[::1]:3308,[fe80::1]:3306"
+    assert (url.username, url.password, url.host, url.port, url.database) == ("u", "p,w", "db1", 3307, "d")
+
+
+def test_several_hosts_of_parts_have_the_port_of_the_parts() -> None:
+    parts = {"MYSQL_USER": "u", "MYSQL_PASSWORD": "p@,/", "MYSQL_DATABASE": "d", "MYSQL_PORT": "3310"}
+    url = database_url(MYSQL_HOST="[::1], db2:3311", **parts)
+    assert (url.query["hosts"], url.host, url.port) == ("[::1]:3310,db2:3311", "::1", 3310)
+    assert url.password == "p@,/"
+
+
+def test_url_of_several_hosts_may_be_written_and_read_again() -> None:
+    url = database_url(DATABASE_URL="mysql://u:p@db1,db2/d?x=1")
+    assert database_url(DATABASE_URL=url.render_as_string(hide_password=False)) == url
+
+
+def test_one_host_is_no_cluster() -> None:
+    assert "hosts" not in database_url(DATABASE_URL="mysql://u:a,b@db1:3306/d?x=1,2").query
+
+
+@pytest.mark.parametrize("hosts", ["a,", "a,,b", "a,b c", "a,b:x", "a,b:0", "a,b:70000", "a,::1", "a,[x]", "a,a:3306"])
+def test_wrong_host_among_several_is_named(hosts: str) -> None:
+    assert problems(DATABASE_URL=f"mysql://u:p@{hosts}/d", SECRET_KEY=SECRET)[0].startswith("COMMENTSITE_DATABASE_URL ")
+    parts = {"MYSQL_USER": "u", "MYSQL_DATABASE": "d", "SECRET_KEY": SECRET}
+    assert problems(MYSQL_HOST=hosts, **parts)[0].startswith("COMMENTSITE_MYSQL_HOST ")
+
+
+def test_socket_file_beside_several_hosts_is_refused() -> None:
+    found = problems(DATABASE_URL="mysql://u@a,b/d?unix_socket=/s", SECRET_KEY=SECRET)
+    assert found == ["COMMENTSITE_DATABASE_URL has unix_socket beside several hosts; give one or the other"]
+
+
+def test_several_hosts_are_shown_as_one_types_them() -> None:
+    url = database_url(DATABASE_URL="mysql://u:geheim@db1,[::1]:3307/d?x=1")
+    assert config.shown_database(url) == "mysql+pymysql://u:***@db1:3306,[::1]:3307/d?x=1"

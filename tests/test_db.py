@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
@@ -99,6 +99,18 @@ def test_connection_lost_after_the_last_statement_does_not_cost_the_answer(app: 
         return "all is done"
 
     assert app.test_client().get("/late").text == "all is done"
+
+
+@pytest.mark.only_on("mysql")
+def test_connection_lost_after_the_answer_was_made_does_not_spoil_it(app: Flask) -> None:
+    @app.after_request
+    def lose(response: Response) -> Response:
+        own = db.session.scalar(text("SELECT CONNECTION_ID()"))
+        with db.engine.connect() as other:
+            other.execute(text(f"KILL {own}"))
+        return response
+
+    assert app.test_client().get("/").status_code == 200
 
 
 @pytest.fixture

@@ -181,16 +181,19 @@ class Posters(Clients):
 
     def _is_acknowledged(self, client: int, content: str) -> bool:
         """Send a text until it is acknowledged (true) or refused for good, or this is closed."""
-        body = urlencode({"content": content}).encode()
-        headers = {"Content-Type": FORM, "Content-Length": str(len(body)), "User-Agent": f"client {client}"}
         for attempt in count(client):
             port = self.ports[attempt % len(self.ports)]
-            answer = self.take(partial(ask, port, "POST", self.path, [body], headers))
+            answer = self.take(partial(self._ask, port, client, content))
             if isinstance(answer, Answer) and answer.status < 500:
                 return answer.status == 303
             if self.over.wait(PAUSE_SECONDS):
                 return False
         raise AssertionError
+
+    def _ask(self, port: int, client: int, content: str) -> Answer:
+        body = urlencode({"content": content}).encode()
+        headers = {"Content-Type": FORM, "Content-Length": str(len(body)), "User-Agent": f"client {client}"}
+        return ask(port, "POST", self.path, [body], headers)
 
 
 class Readers(Clients):
