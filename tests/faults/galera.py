@@ -92,6 +92,7 @@ class Node:
             f"datadir={self.data}",
             f"socket={self.folder / 's'}",
             f"pid_file={self.folder / 'pid'}",
+            f"tmpdir={self.folder}",  # a server that starts in a common one deletes the files of the others
             f"port={self.port}",
             "bind_address=127.0.0.1",
             f"wsrep_cluster_address={group}",
@@ -167,7 +168,13 @@ class Cluster:
             Node(folder / f"node{place}", ports[place::NODES], logs / f"node{place}.log") for place in range(NODES)
         ]
         first = self.nodes[0]
-        make = ["mariadb-install-db", "--no-defaults", f"--datadir={first.data}", "--skip-test-db"]
+        make = [
+            "mariadb-install-db",
+            "--no-defaults",
+            f"--datadir={first.data}",
+            f"--tmpdir={first.folder}",
+            "--skip-test-db",
+        ]
         make += ["--auth-root-authentication-method=normal", *(f"--user={name}" for name in account())]
         subprocess.run(make, check=True, capture_output=True)
         self.begin(first)
