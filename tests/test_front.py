@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 from typing import Any
 
 import pytest
@@ -199,9 +201,9 @@ def test_front_answers_for_the_host_that_was_asked(database: URL, make_app: Call
 
 
 def test_front_passes_on_where_the_database_does_not_answer(
-    app: Flask, reader: FlaskClient, monkeypatch: pytest.MonkeyPatch, made: list[str]
+    app: Flask, backend: str, reader: FlaskClient, monkeypatch: pytest.MonkeyPatch, made: list[str]
 ) -> None:
-    monkeypatch.setattr(front_of(app).versions, "_state", broken)
+    monkeypatch.setattr(front_of(app).versions, "_state" if backend == "sqlite" else "_states", broken)
     assert reader.get("/").status_code == 200
     assert made == ["/"]
 
@@ -237,6 +239,29 @@ def test_front_does_not_wait_in_a_row_for_a_server_that_hangs(
         assert asked.state(1) is None
         asked.lock.release()  # type: ignore[attr-defined]
     assert asked.state(1)
+
+
+@pytest.mark.only_on("mysql")
+def test_those_who_wait_share_one_statement(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    with app.app_context():
+        make_comment(thread="/other")
+    asked = front_of(app).versions
+    assert isinstance(asked, versions.MySQLVersions)
+    each = {number: asked.state(number) for number in (1, 2, 3)}
+    statements, run = [], asked._states
+
+    def noted(thread_ids: Collection[int]) -> dict[int, versions.State]:
+        statements.append(set(thread_ids))
+        return run(thread_ids)
+
+    monkeypatch.setattr(asked, "_states", noted)
+    with ThreadPoolExecutor(4) as pool:
+        with asked.lock:
+            found = [pool.submit(asked.state, number) for number in (1, 2, 3, 1)]
+            while len(asked.waiting) < len(found):
+                sleep(0.001)
+        assert [one.result() for one in found] == [each[1], each[2], None, each[1]]
+    assert statements == [{1, 2, 3}]
 
 
 def test_front_passes_on_where_no_connection_is_free(
