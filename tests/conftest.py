@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--mysql-url", help="a server to make databases on, instead of a private mariadbd")
     group.addoption("--require-lanes", action="store_true", help="fail where a lane cannot run, instead of skipping it")
     group.addoption("--kills", type=int, default=6, help="how often the lane `kills` kills an upgrade at random")
+    group.addoption("--no-disks", action="store_true", help="leave out what wants a disk of its own, for want of one")
     group.addoption("--faults", choices=["short", "long"], default="short", help="how long the lane `faults` goes on")
 
 
@@ -48,10 +49,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is tested on the other kind of database alone; it is not a lane that is missing."""
+    """Leave out what is tested on the other kind of database alone, which is not a lane that is missing, and more."""
     chosen = config.getoption("--database")
     only_on = {item: marker.args for item in items if (marker := item.get_closest_marker("only_on"))}
     left_out = [item for item, backends in only_on.items() if chosen != "both" and chosen not in backends]
+    if config.getoption("--no-disks"):
+        left_out += [item for item in items if "disk" in getattr(item, "fixturenames", ())]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
