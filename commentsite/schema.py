@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 from flask import Flask, current_app, request
 from sqlalchemy import inspect, text
@@ -13,6 +14,9 @@ from .clock import seconds_running
 from .config import MIGRATIONS_DIR
 from .db import db
 from .errors import Unavailable
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 # How long a schema found to be right is taken to be right. One that was found wrong is asked for every time.
 TRUST_SECONDS = 1.0
@@ -142,10 +146,26 @@ def _revision_and_before(text: str) -> tuple[str, str | None] | None:
 
 
 def _line_by_alembic() -> tuple[str | None, frozenset[str]]:
+    scripts = _scripts()
+    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
+
+
+def _scripts() -> ScriptDirectory:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS_DIR).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
-    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
+    return ScriptDirectory.from_config(config)
+
+
+def declared_changes(since: str) -> dict[str, set[str]]:
+    """Return, by table, the columns whose values the migrations after `since` change on purpose.
+
+    A migration says so by `changes = {"table": ["column"]}`; the column "*" stands for the whole table.
+    """
+    found: dict[str, set[str]] = {}
+    for script in _scripts().iterate_revisions("head", since):
+        for table, columns in getattr(script.module, "changes", {}).items():
+            found.setdefault(table, set()).update(columns)
+    return found

@@ -12,7 +12,9 @@ A migration here
   Expand: what is new is NULL or has a default, and is filled. Contract: what is old goes two releases
   later, when the release before does not use it any more ("Expand, then contract", CONTRIBUTING.md);
 - is refused where it would lose rows, or values on the way up, cascade, or lock a big table, unless
-  `-x allow=...` is said, or here: meant = {"loss": ["table"]}.
+  `-x allow=...` is said, or here: meant = {"loss": ["table"]};
+- says which values it changes on purpose, or takes away, after `depends_on`: changes = {"table": ["column"]}, with "*"
+  for the whole table. `commentsite upgrade` compares all others before and after, and stops at any difference.
 
 Revision ID: ${up_revision}
 Revises: ${down_revision | comma,n}

@@ -1,8 +1,8 @@
 """A whole site in a file, and back: exports in an open format (docs/format.md), and backups (docs/backups.md).
 
 Here is what a line of an export means, how it is checked and written, and which comments of it are on the site already;
-what a backup holds, how it is made and compared, and how it takes the place of what there is. The rows themselves are
-those of `comments`.
+what a backup holds, how it is made and compared, and how it takes the place of what there is; and an upgrade, which
+begins with a backup and is rehearsed on it. The rows themselves are those of `comments`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def init_app(app: Flask) -> None:
 
 
 def _commands() -> Iterable[Command]:
-    from . import backup_commands, commands
+    from . import backup_commands, commands, upgrade_commands
 
-    return commands.export, commands.import_, backup_commands.backup, backup_commands.restore
+    copies = commands.export, commands.import_, backup_commands.backup, backup_commands.restore
+    return *copies, upgrade_commands.upgrade, upgrade_commands.rollback

@@ -103,7 +103,7 @@ def _opened(path: Path) -> BinaryIO:
 def restore(file: Path, replace: bool, leave_out_unknown: bool) -> None:
     """Make the backup FILE the contents of the database, of either kind, and bring it up to date."""
     try:
-        with _opened(file) as opened, scratch.folder(_beside()) as folder:
+        with _opened(file) as opened, scratch.folder(beside()) as folder:
             outcome = restore_backup(
                 opened,
                 folder,
@@ -128,7 +128,7 @@ def restore(file: Path, replace: bool, leave_out_unknown: bool) -> None:
         )
 
 
-def _beside() -> Path | None:
+def beside() -> Path | None:
     """Return the folder of the SQLite file, where there is room for another; None with MySQL."""
     name = db.engine.url.database
     return Path(name).parent if db.engine.dialect.name == "sqlite" and name and name != ":memory:" else None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Connection
 
 from .rowhash import Advance, Column, Row, Table, TableHash, batches, hash_of
@@ -16,6 +17,14 @@ TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
     "moment": sa.DateTime,
     "bytes": sa.LargeBinary,
 }
+MYSQL_TYPES: dict[str, type[sa.types.TypeEngine[Any]] | sa.types.TypeEngine[Any]] = {
+    "integer": sa.BigInteger,
+    "number": mysql.DOUBLE,
+    "moment": mysql.DATETIME(fsp=6),
+    "bytes": mysql.LONGBLOB,
+}
+
+MAX_VARCHAR = 4096  # of four bytes each, a row of MySQL holds few that are longer
 
 
 def copy(source: Connection, table: Table, target: Connection, into: str, advance: Advance | None = None) -> TableHash:
@@ -41,7 +50,7 @@ def _stored(source: Connection, table: Table, target: Connection, into: str) -> 
 
 
 def add_missing(target: Connection, wanted: dict[str, Table], there: dict[str, Table]) -> None:
-    """Make in the SQLite database `target` the tables and columns that no migration makes."""
+    """Make in the database `target` the columns that no migration makes, and on SQLite such tables too."""
     for name, table in wanted.items():
         if name not in there:
             made = sa.Table(name, sa.MetaData(), *(_made(column, table) for column in table.columns))
@@ -50,8 +59,17 @@ def add_missing(target: Connection, wanted: dict[str, Table], there: dict[str, T
         quote = target.dialect.identifier_preparer.quote
         for column in table.columns:
             if column.name not in there[name].names:
-                kind = TYPES.get(column.kind, sa.Text)().compile(target.dialect)
-                target.exec_driver_sql(f"ALTER TABLE {quote(name)} ADD COLUMN {quote(column.name)} {kind}")
+                statement = f"ALTER TABLE {quote(name)} ADD COLUMN {quote(column.name)} {_type(column, target)}"
+                target.exec_driver_sql(statement.replace("%", "%%" if target.dialect.name == "mysql" else "%"))
+
+
+def _type(column: Column, target: Connection) -> str:
+    if target.dialect.name != "mysql":
+        return TYPES.get(column.kind, sa.Text)().compile(target.dialect)
+    kind = sa.types.to_instance(MYSQL_TYPES.get(column.kind, mysql.LONGTEXT))
+    if column.kind == "text" and column.length and column.length <= MAX_VARCHAR:
+        kind = sa.String(column.length)
+    return f"{kind.compile(target.dialect)} NULL"
 
 
 def _made(column: Column, table: Table) -> sa.Column[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -81,14 +81,18 @@ def restore(
             swap_mysql.recover(head)
         present = replaced()
         _refuse_rows(present, may_replace=may_replace)
-        _refuse_unknown(present, head, may_leave_out=may_leave_out)
+        refuse_unknown(present, head.keys(), may_leave_out=may_leave_out)
         _finish(connection, present, manifest, without_html=without_html)
-        wanted = _fitting(connection, progress)
-    (swap_mysql if db.engine.dialect.name == "mysql" else swap_sqlite).swap(made, wanted, progress)
-    return Outcome(manifest, str(head_revision()), without_html)
+        wanted = fitting_hashes(connection, progress)
+    revision = str(head_revision())
+    if db.engine.dialect.name == "mysql":
+        swap_mysql.swap(made, wanted, progress, revision=revision, known=head.keys())
+    else:
+        swap_sqlite.swap(made, wanted, progress)
+    return Outcome(manifest, revision, without_html)
 
 
-def _fitting(connection: Connection, progress: Progress) -> dict[str, TableHash]:
+def fitting_hashes(connection: Connection, progress: Progress) -> dict[str, TableHash]:
     """Return the hashes of all tables, of which every value fits its column. Raises BrokenBackup."""
     found = rowhash.tables(connection)
     with progress("Comparing", sum(rowhash.counts(connection, found).values())) as advance:
@@ -140,9 +144,9 @@ def _refuse_rows(present: Replaced, *, may_replace: bool) -> None:
         )
 
 
-def _refuse_unknown(present: Replaced, head: Mapping[str, Table], *, may_leave_out: bool) -> None:
+def refuse_unknown(present: Replaced, known: Collection[str], *, may_leave_out: bool) -> None:
     """Raise where an SQLite file, which is replaced whole, has rows that no backup of this program brings back."""
-    lost = sorted(present.filled - head.keys())
+    lost = sorted(present.filled - set(known))
     if lost and not may_leave_out and db.engine.dialect.name == "sqlite":
         raise NotRestored(
             f"The database has tables that no migration of this program makes, and they would go: {', '.join(lost)}. "
@@ -202,13 +206,24 @@ def _bring_to_head(made: Scratch) -> None:
 
 def _finish(connection: Connection, present: Replaced, manifest: Manifest, *, without_html: bool) -> None:
     """Raise versions and ids above all that was ever shown; take out stored HTML that may be a stranger's."""
-    threads, comments = sa.table("threads", sa.column("version")), sa.table("comments", *map(sa.column, STORED_HTML))
+    raise_versions(connection, present)
+    if without_html:
+        comments = sa.table("comments", *map(sa.column, STORED_HTML))
+        connection.execute(comments.update().values(**STORED_HTML))
+    raise_ids(connection, present, manifest)
+
+
+def raise_versions(connection: Connection, present: Replaced) -> None:
+    """Give threads versions that no kept page has. Raises BrokenBackup where one is that no site reaches."""
+    threads = sa.table("threads", sa.column("version"))
     highest = connection.execute(sa.select(sa.func.max(threads.c.version))).scalar_one() or 0
     if not isinstance(highest, int) or highest > MAX_VERSION:
         raise BrokenBackup("a thread of it has a version that no site reaches")
     connection.execute(threads.update().values(version=max(highest, present.version) + VERSION_STEP))
-    if without_html:
-        connection.execute(comments.update().values(**STORED_HTML))
+
+
+def raise_ids(connection: Connection, present: Replaced, manifest: Manifest) -> None:
+    """Have tables go on above all ids that the backup or the replaced database gave."""
     ids = highest_ids(connection, rowhash.tables(connection))
     for name, given in present.ids.items():
         if name in ids:

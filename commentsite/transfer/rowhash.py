@@ -142,7 +142,7 @@ class Hasher:
 
     def __init__(self, table: Table) -> None:
         self._rows = 0
-        self._sha256 = hashlib.sha256(_line(table.names))
+        self._sha256 = hashlib.sha256(line(table.names))
         self._unsorted: sqlite3.Connection | None = None
         if table.key is None:
             self._unsorted = sqlite3.connect("", isolation_level=None)
@@ -151,11 +151,11 @@ class Hasher:
     def take(self, batch: Sequence[Row]) -> None:
         """Take the next rows, as `batches` yields them."""
         self._rows += len(batch)
-        lines = [_line(row) for row in batch]
+        lines = [line(row) for row in batch]
         if self._unsorted is None:
             self._sha256.update(b"".join(lines))
         else:
-            made = [(hashlib.sha256(line).digest(),) for line in lines]
+            made = [(hashlib.sha256(each).digest(),) for each in lines]
             self._unsorted.executemany("INSERT INTO hashes VALUES (?)", made)
 
     def result(self) -> TableHash:
@@ -241,7 +241,8 @@ def _number(value: Any) -> Any:
 _PLAIN: dict[str, Callable[[Any], Any]] = {"moment": _moment, "number": _number}
 
 
-def _line(row: Sequence[Any]) -> bytes:
+def line(row: Sequence[Any]) -> bytes:
+    """Return a row of plain values as the line that is hashed."""
     return _ENCODE(row).encode("utf-8", "surrogatepass") + b"\n"
 
 

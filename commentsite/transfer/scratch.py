@@ -8,15 +8,17 @@ import shutil
 import socket
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from flask import Flask
-from flask_migrate import upgrade
+from alembic import command
+from alembic.util import CommandError
+from flask import Flask, current_app
 from sqlalchemy.engine import URL, Connection
 
 from .. import db as database
+from ..errors import Conflict
 
 PREFIX = ".commentsite-"
 
@@ -59,31 +61,50 @@ class _Silent(logging.Handler):
         pass
 
 
-def migrate_app(revision: str = "head") -> None:
-    """Bring the database of the current app to `revision`, and say nothing of it."""
+class MigrationFailed(Conflict):
+    """A migration refused, for a reason in words."""
+
+    title = "Not upgraded"
+
+
+def migrate_app(revision: str = "head", arguments: Sequence[str] = ()) -> None:
+    """Bring the database of the current app to `revision`, and say nothing of it.
+
+    `arguments` are what `-x` gives to migrations. Raises MigrationFailed where one refuses, else what it raises.
+    """
+    config = current_app.extensions["migrate"].migrate.get_config(x_arg=list(arguments))
     logger, silent = logging.getLogger("alembic"), _Silent()
     logger.addHandler(silent)
     try:
-        upgrade(revision=revision)
+        command.upgrade(config, revision)
+    except CommandError as error:
+        raise MigrationFailed(str(error)) from None
     finally:
         logger.removeHandler(silent)
 
 
+def app_on(url: URL) -> Flask:
+    """Return an app that has a database and nothing else."""
+    app = Flask("commentsite", root_path=str(Path(tempfile.gettempdir()).absolute()))
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    database.init_app(app)
+    return app
+
+
 class Scratch:
-    """The database in the file `path`, which is made with pages of `page_bytes`."""
+    """The database in the file `path`, which is made with pages of `page_bytes` unless it is there."""
 
     def __init__(self, path: Path, *, page_bytes: int = 4096) -> None:
-        with closing(sqlite3.connect(path, isolation_level=None)) as new:
-            new.executescript(f"PRAGMA page_size = {page_bytes:d}; CREATE TABLE a (b); DROP TABLE a;")
+        if not path.exists():
+            with closing(sqlite3.connect(path, isolation_level=None)) as new:
+                new.executescript(f"PRAGMA page_size = {page_bytes:d}; CREATE TABLE a (b); DROP TABLE a;")
         self.path = path
-        self._app = Flask("commentsite", root_path=str(path.parent))
-        self._app.config["SQLALCHEMY_DATABASE_URI"] = URL.create("sqlite", database=str(path))
-        database.init_app(self._app)
+        self._app = app_on(URL.create("sqlite", database=str(path)))
 
-    def upgrade(self, revision: str = "head") -> None:
+    def upgrade(self, revision: str = "head", arguments: Sequence[str] = ()) -> None:
         """Run the migrations up to `revision`. Raises what they raise."""
         with self._app.app_context():
-            migrate_app(revision)
+            migrate_app(revision, arguments)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from ..clock import pause
 from ..db import migration_engine
 from ..errors import Conflict
-from ..schema import current_revision, head_revision
+from ..schema import current_revision
 from . import copying, rowhash
 from .ids import highest_ids, raise_highest_ids
 from .progress import Progress
@@ -78,53 +78,60 @@ def _recover(connection: Connection, names: Collection[str]) -> None:
         _drop(connection, [f"{prefix}{name}" for name in _named(connection, prefix)])
 
 
-def swap(made: Scratch, wanted: Mapping[str, TableHash], progress: Progress) -> None:
-    """Make the contents of `made`, whose hashes are `wanted`, those of the app's database. Commits.
+def swap(
+    made: Scratch, wanted: Mapping[str, TableHash], progress: Progress, *, revision: str, known: Collection[str]
+) -> None:
+    """Make the contents of `made`, whose hashes are `wanted`, those of the app's database, at `revision`. Commits.
 
+    `known` are all tables that go: those that any migration of this program makes. Columns that none makes are added.
     Visitors see the old contents until all is there and compared. Raises Unmovable, after which they are as before.
     """
     with _turn() as connection, made.connection() as source:
-        _refuse_references(connection, wanted.keys())
-        _recover(connection, wanted.keys())
+        known = {*known, *wanted}
+        _refuse_references(connection, known)
+        _recover(connection, known)
         try:
-            _make_new(connection, wanted.keys())
+            _make_new(connection, wanted.keys(), revision, known)
             _load(source, connection, wanted, progress)
         except BaseException:
             if not connection.invalidated:
                 connection.rollback()
-                _recover(connection, wanted.keys())
+                _recover(connection, known)
             raise
-        replaced = _present(connection, wanted)
+        replaced = _present(connection, known)
         new = {f"{NEW}{name}": name for name in (*wanted, REVISION)}
         _rename(connection, {**{name: f"{OLD}{name}" for name in replaced}, **new})
         _drop(connection, [f"{OLD}{name}" for name in replaced])
 
 
-def _make_new(connection: Connection, names: Collection[str]) -> None:
-    """Make empty tables of the program's revision beside those of the site."""
-    if current_revision(connection) != head_revision():
-        kept = _present(connection, names)
+def _make_new(connection: Connection, names: Collection[str], revision: str, known: Collection[str]) -> None:
+    """Make empty tables of `revision` beside those of the site, which may have any of those `known`."""
+    if current_revision(connection) != revision:
+        kept = _present(connection, known)
         if kept:
             # The schema is another than the program's, so visitors are told to come back later as it is.
             _rename(connection, {name: f"{KEPT}{name}" for name in kept})
         connection.commit()
-        migrate_app()
+        migrate_app(revision)
         if kept:
             back = {f"{KEPT}{name}": name for name in kept}
             _rename(connection, {**{name: f"{NEW}{name}" for name in (*names, REVISION)}, **back})
-            connection.execute(sa.table(f"{NEW}threads").delete())
+            if "threads" in names:
+                connection.execute(sa.table(f"{NEW}threads").delete())
             connection.commit()
             return
     for name in (*names, REVISION):
         _run(connection, f"CREATE TABLE {_quoted(connection, NEW + name)} LIKE {_quoted(connection, name)}")
-    revision = sa.table(f"{NEW}{REVISION}", sa.column("version_num"))
-    connection.execute(revision.insert().values(version_num=head_revision()))
+    stamp = sa.table(f"{NEW}{REVISION}", sa.column("version_num"))
+    connection.execute(stamp.insert().values(version_num=revision))
     connection.commit()
 
 
 def _load(source: Connection, connection: Connection, wanted: Mapping[str, TableHash], progress: Progress) -> None:
     """Fill the new tables and compare them with what they were filled from."""
-    tables = rowhash.tables(source)
+    tables = {name: table for name, table in rowhash.tables(source).items() if name in wanted}
+    new = {f"{NEW}{name}": table for name, table in tables.items()}
+    copying.add_missing(connection, new, rowhash.tables(connection))
     with progress("Storing", 2 * sum(each.rows for each in wanted.values())) as advance:
         for name, table in tables.items():
             copying.copy(source, table, connection, f"{NEW}{name}", advance)

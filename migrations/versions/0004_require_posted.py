@@ -28,6 +28,9 @@ UPDATE comments SET posted = strftime('%Y-%m-%d %H:%M:%f', posted) || '000'
 WHERE posted IS NOT NULL AND posted NOT GLOB '????-??-?? ??:??:??.??????'
 """
 
+# The columns, by table, whose values this step changes on purpose; `commentsite upgrade` does not compare them.
+changes = {"comments": ["posted"]}
+
 POSTED = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
 comments = sa.table("comments", sa.column("id", sa.Integer), sa.column("posted", POSTED))
 

@@ -156,10 +156,10 @@ class _Cut:
         if not self.happened:
             self.recover(connection, names)
 
-    def _migrate(self) -> None:
+    def _migrate(self, revision: str) -> None:
         if self.at == "migrate":
             self._end()
-        self.migrate()
+        self.migrate(revision)
 
     def _end(self) -> None:
         self.happened = True
