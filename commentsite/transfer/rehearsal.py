@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,7 @@ from ..db import db, migration_engine
 from . import archive, copying, rowhash
 from .manifest import Manifest
 from .progress import Progress
-from .scratch import Scratch, app_on, migrate_app
+from .scratch import MigrationFailed, Scratch, app_on, migrate_app
 
 PREFIX = "commentsite_rehearsal_"
 MARK = "commentsite_rehearsal"  # the table that says of which database a copy is
@@ -136,12 +136,12 @@ def _create(connection: Connection, name: str, source: str) -> None:
     letters, order = connection.execute(charset).one()
     try:
         connection.exec_driver_sql(f"CREATE DATABASE `{name}` CHARACTER SET {letters} COLLATE {order}")
-        connection.exec_driver_sql(f"CREATE TABLE `{name}`.{MARK} (source VARCHAR(64) CHARACTER SET utf8mb4)")
+        connection.exec_driver_sql(
+            f"CREATE TABLE `{name}`.{MARK} (source VARCHAR(64) CHARACTER SET utf8mb4 PRIMARY KEY)"
+        )
     except DBAPIError as error:
-        if error.orig is None or error.orig.args[0] not in NOT_ALLOWED:
-            raise
         connection.rollback()
-        raise CannotRehearse(f"this account may make no other database ({error.orig.args[1]})") from None
+        raise _refusal(error) from None
     statement = sa.text(f"INSERT INTO `{name}`.{MARK} (source) VALUES (:source)")  # noqa: S608 - a name made here
     connection.execute(statement, {"source": source})
 
@@ -150,15 +150,30 @@ def _fill(connection: Connection, made: OnServer, manifest: Manifest, path: Path
     """Make the tables as they are in the app's database, and store the rows of the backup."""
     rows = sum(each.rows for each in manifest.tables.values())
     with archive.reading(path) as source, made.connection() as target, progress("Copying", rows) as advance:
-        target.exec_driver_sql("SET SESSION foreign_key_checks = 0")
         tables = rowhash.tables(source)
-        for name in (*tables, "alembic_version"):
-            quoted = connection.dialect.identifier_preparer.quote(name).replace("%", "%%")
-            statement = connection.exec_driver_sql(f"SHOW CREATE TABLE {quoted}").one()[1]
-            target.exec_driver_sql(str(statement).replace("%", "%%"))
-        connection.rollback()
-        for name, table in tables.items():
-            copying.copy(source, table, target, name, advance)
-        stamp = sa.table("alembic_version", sa.column("version_num"))
-        target.execute(stamp.insert().values(version_num=manifest.revision))
-        target.commit()
+        try:
+            target.exec_driver_sql("SET SESSION foreign_key_checks = 0")
+            _make_tables(connection, target, (*tables, "alembic_version"))
+            for name, table in tables.items():
+                copying.copy(source, table, target, name, advance)
+            stamp = sa.table("alembic_version", sa.column("version_num"))
+            target.execute(stamp.insert().values(version_num=manifest.revision))
+            target.commit()
+        except DBAPIError as error:
+            raise _refusal(error) from None
+
+
+def _make_tables(connection: Connection, target: Connection, names: Iterable[str]) -> None:
+    for name in names:
+        quoted = connection.dialect.identifier_preparer.quote(name).replace("%", "%%")
+        statement = str(connection.exec_driver_sql(f"SHOW CREATE TABLE {quoted}").one()[1])
+        target.exec_driver_sql(statement.replace("%", "%%"))
+    connection.rollback()
+
+
+def _refusal(error: DBAPIError) -> Exception:
+    """Return what is to be raised where the server refuses: a lack of rights stops no upgrade, all else does."""
+    number, *said = error.orig.args if error.orig is not None else (0, str(error))
+    if number in NOT_ALLOWED:
+        return CannotRehearse(f"this account may make no other database ({', '.join(map(str, said))})")
+    return MigrationFailed(f"the copy cannot be made: {', '.join(map(str, said))}")

@@ -19,8 +19,8 @@ IDLE_SECONDS = 8 * 3600
 LOCK_NAME = "commentsite-upgrade-{}"
 
 
-class StillRunning(Conflict):
-    """Another process has had the turn for long."""
+class NoTurn(Conflict):
+    """Another process has had the turn for long, or nobody can have it."""
 
     title = "Not upgraded"
 
@@ -29,7 +29,7 @@ class StillRunning(Conflict):
 def turn(say: Callable[[], object]) -> Iterator[None]:
     """Have the turn; where another process has it, call `say` and wait. It goes with the process.
 
-    Raises StillRunning after WAIT_SECONDS.
+    Raises NoTurn after WAIT_SECONDS.
     """
     with (_mysql_turn if db.engine.dialect.name == "mysql" else _sqlite_turn)(say):
         yield
@@ -38,19 +38,27 @@ def turn(say: Callable[[], object]) -> Iterator[None]:
 @contextmanager
 def _sqlite_turn(say: Callable[[], object]) -> Iterator[None]:
     # A lock of SQLite's on an empty file beside; removing the file would let two have it.
-    with closing(sqlite3.connect(f"{db.engine.url.database}.upgrade", timeout=0, isolation_level=None)) as driver:
+    path = f"{db.engine.url.database}.upgrade"
+    with closing(_opened(path)) as driver:
 
         def is_free() -> bool:
             try:
                 driver.execute("BEGIN EXCLUSIVE")
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error):
-                    raise
+                    raise NoTurn(f"{path} cannot be locked: {error}") from None
                 return False
             return True
 
         _wait(is_free, say)
         yield
+
+
+def _opened(path: str) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(path, timeout=0, isolation_level=None)
+    except sqlite3.OperationalError as error:
+        raise NoTurn(f"{path} cannot be opened: {error}") from None
 
 
 @contextmanager
@@ -75,7 +83,7 @@ def _wait(is_free: Callable[[], bool], say: Callable[[], object]) -> None:
     give_up = seconds_running() + WAIT_SECONDS
     while not is_free():
         if seconds_running() > give_up:
-            raise StillRunning(
+            raise NoTurn(
                 f"Another upgrade or rollback of this database has run for {WAIT_SECONDS // 60} minutes. "
                 "End it, or wait, and type the command again."
             )

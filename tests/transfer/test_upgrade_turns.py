@@ -64,6 +64,15 @@ def test_turn_is_not_waited_for_without_end(old_site: Flask, monkeypatch: pytest
         assert "End it, or wait, and type the command again." in upgraded(old_site, status=1)
 
 
+@pytest.mark.only_on("sqlite")
+def test_turn_that_nobody_can_have_is_said(old_site: Flask, database: URL) -> None:
+    lock = Path(f"{database.database}.upgrade")
+    lock.mkdir()
+    assert "cannot be" in upgraded(old_site, status=1)
+    lock.rmdir()
+    assert version(database) == "0010"
+
+
 @pytest.fixture
 def old(old_site: Flask, databases: Databases) -> Iterator[URL]:
     """A copy of the old site's database, to begin from again."""
