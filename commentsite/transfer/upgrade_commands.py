@@ -112,7 +112,8 @@ def _report(plan: Plan, rehearsed: Outcome | None, done: Outcome, way_back: str)
         click.echo(f"  {change.table:24}{change.before:12,}{after:>12}")
     if comparison.new:
         click.echo(f"New: {', '.join(comparison.new)}")
-    left_out = [f"{table}.{column}" for table, columns in sorted(plan.changes.items()) for column in sorted(columns)]
+    named = {f"{table}.{column}" for table, columns in plan.changes.items() for column in columns}
+    left_out = sorted(named.difference(comparison.new))
     if left_out:
         click.echo(f"Changed on purpose, so not compared: {', '.join(left_out)}")
     if comparison.sha256_before == comparison.sha256_after:
