@@ -328,7 +328,7 @@ def test_without_a_data_folder_the_place_is_asked_for(old_site: Flask, tmp_path:
 @pytest.mark.only_on("sqlite")
 def test_no_room_is_said_before_anything(old_site: Flask, monkeypatch: pytest.MonkeyPatch, database: URL) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    assert "bytes are needed in" in upgraded(old_site, status=1)
+    assert "for the backup and the rehearsal, and 1,000 are free. Nothing was changed." in upgraded(old_site, status=1)
     assert version(database) == "0010"
     assert backups_in(old_site) == []
 
