@@ -7,7 +7,8 @@ import re
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any, ClassVar, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -24,6 +25,9 @@ from .clock import pause, seconds_running
 from .commands import add_commands
 from .config import MIGRATIONS_DIR
 from .hosts import hosts_in, use_hosts
+
+if TYPE_CHECKING:
+    from flask_migrate import Migrate
 
 Result = TypeVar("Result")
 
@@ -119,11 +123,17 @@ def init_app(app: Flask) -> None:
         prepare_engine(db.engine)
 
 
-def _wire_migrate(app: Flask) -> Any:
-    """Wire Flask-Migrate, which takes the place that was held for it, and return what it keeps for `app`."""
+@cache
+def migrate() -> Migrate:
+    """Return Flask-Migrate, which is loaded when it is first asked for."""
     from flask_migrate import Migrate
 
-    Migrate(db=db, directory=MIGRATIONS_DIR, compare_type=True, compare_server_default=True).init_app(app)
+    return Migrate(db=db, directory=MIGRATIONS_DIR, compare_type=True, compare_server_default=True)
+
+
+def _wire_migrate(app: Flask) -> Any:
+    """Wire Flask-Migrate, which takes the place that was held for it, and return what it keeps for `app`."""
+    migrate().init_app(app)
     return app.extensions["migrate"]
 
 

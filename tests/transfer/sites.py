@@ -65,15 +65,14 @@ class Planted(Scripts):
 
 def forget() -> None:
     """Have the program read its migrations anew."""
-    for known in (schema._scripts, schema.head_revision, schema.known_revisions):
-        known.cache_clear()
+    schema._line.cache_clear()
 
 
 @contextmanager
 def planting(folder: Path) -> Iterator[Planted]:
     with pytest.MonkeyPatch.context() as patch:
         scripts = Planted(folder)
-        patch.setattr(database.migrate, "directory", str(folder))
+        patch.setattr(database.migrate(), "directory", str(folder))
         patch.setattr(schema, "MIGRATIONS_DIR", folder)
         yield scripts
     forget()
