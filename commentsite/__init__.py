@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask
 
-from . import commands, comments, config, db, errors, frames, freshness, front, health, schema, security, transfer
+from . import comments, config, db, errors, frames, freshness, front, health, schema, security, transfer
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -24,7 +24,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(settings)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
 
-    commands.init_app(app)
     db.init_app(app)
     errors.init_app(app)
     security.init_app(app)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import cast
 
 import click
 from flask import Flask
@@ -33,11 +32,8 @@ class LateGroup(AppGroup):
                 self.add_command(command)
 
 
-def init_app(app: Flask) -> None:
-    """Give `app` a group whose commands come late."""
-    app.cli = LateGroup(app.name)
-
-
 def add_commands(app: Flask, load: Load) -> None:
     """Add to `app` the commands that `load` returns, when one is asked for."""
-    cast(LateGroup, app.cli).loads.append(load)
+    if not isinstance(app.cli, LateGroup):
+        app.cli = LateGroup(app.name)
+    app.cli.loads.append(load)

@@ -267,9 +267,13 @@ def in_transaction(
 
 
 def _end_session(_error: BaseException | None) -> None:
-    """Roll back what the session still has open; a connection that is lost by then must not spoil the answer."""
-    if db.session.registry.has():
-        _discard(db.session)
+    """End what the session still has open; a connection that is lost by then must not spoil the answer."""
+    if not db.session.registry.has():
+        return
+    try:
+        db.session.close()
+    except DBAPIError:
+        db.session().invalidate()
 
 
 def _discard(session: scoped_session[Session]) -> None:

@@ -92,7 +92,10 @@ def check_rows(said: Manifest, found: Mapping[str, TableHash]) -> None:
 
 def _known(revision: str | None) -> str:
     if revision is None or revision not in known_revisions():
-        raise NoBackup(schema_problem() or "The schema of the database changed meanwhile. Type the command again.")
+        raise NoBackup(
+            schema_problem()
+            or f"The database has the schema {revision}, newer than this program. Use the program that made it."
+        )
     return revision
 
 
