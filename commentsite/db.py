@@ -49,9 +49,10 @@ MYSQL_RECYCLE_SECONDS = 280  # PythonAnywhere cuts connections that were idle fo
 
 RETRY_SECONDS = 8
 # MySQL and MariaDB errors that mean "not now": no server (2002, 2003, 2006, 2013, 1927, 4031, 1053),
-# lock wait, deadlock and a row that another changed (1205, 1213, 1020), a Galera node or commit that refuses (1047,
-# 1180), too many connections (1040). A commit that came second to one at another Galera node is refused with 1213.
-PASSING_MYSQL_ERRORS = frozenset({1020, 1040, 1047, 1053, 1180, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 4031})
+# lock wait, deadlock and a row or table that another changed (1205, 1213, 1020, 1412), a Galera node or commit that
+# refuses (1047, 1180), too many connections (1040). A commit that came second to one at another Galera node is refused
+# with 1213.
+PASSING_MYSQL_ERRORS = frozenset({1020, 1040, 1047, 1053, 1180, 1205, 1213, 1412, 1927, 2002, 2003, 2006, 2013, 4031})
 
 # The server found no space: waited for some (1021), could not extend a table (1114), or a file: 3, 20, 1026 and 1030
 # say which error of the system it was, and 28 is "no space left on device", 122 a quota that is used up. (In "Got

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask, Response
+from flask_sqlalchemy.session import Session
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import scoped_session
 
 from commentsite.db import (
     MYSQL_ANSWER_SECONDS,
@@ -111,6 +113,22 @@ def test_connection_lost_after_the_answer_was_made_does_not_spoil_it(app: Flask)
         return response
 
     assert app.test_client().get("/").status_code == 200
+
+
+@pytest.mark.only_on("mysql")
+def test_write_is_tried_again_where_a_migration_built_its_table_anew_meanwhile(app: Flask, database: URL) -> None:
+    runs = []
+
+    def work(session: scoped_session[Session]) -> int:
+        session.execute(text("SELECT id FROM threads"))
+        if not runs:
+            run_sql(database, "ALTER TABLE comments ADD COLUMN place INT NULL, ALGORITHM=COPY")
+        runs.append(1)
+        return len(session.execute(text("SELECT id FROM comments FOR UPDATE")).all())
+
+    with app.app_context():
+        assert in_transaction(work) == 0
+    assert len(runs) == 2
 
 
 @pytest.fixture
