@@ -336,7 +336,8 @@ def refusal(harm: Harm, statement: str, place: Place) -> str:
     shown = shown if len(shown) <= SHOWN_CHARS else f"{shown[:SHOWN_CHARS]} ..."
     return (
         f"{place.file}, line {place.line} ({place.direction}) {harm.said}, by\n    {shown}\n"
-        f"That is not done unasked. If you mean it and have a copy, say -x allow={harm.kind}"
+        f"That is not done unasked. If you mean it and have a copy, say -x allow={harm.kind}, or write into the file: "
+        f'meant = {{"{harm.kind}": ["{harm.table}"]}}'
     )
 
 

@@ -144,6 +144,7 @@ def test_loss_is_refused(name: str, polls: URL, scripts: Scripts, run: Run, capl
     assert f"{AT}_planted.py, line 1" in said
     assert "(upgrade)" in said
     assert "say -x allow=loss" in said
+    assert 'or write into the file: meant = {"loss": [' in said
     assert found_in(polls) == before
 
 
