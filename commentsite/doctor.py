@@ -25,7 +25,7 @@ GUESSED_SECRETS = ("secret", "change", "password", "example", "0123456789")
 LEAST_NODES = 3
 
 FOREIGN_TABLES = """
-SELECT table_name, table_collation, engine FROM information_schema.tables
+SELECT table_name, table_collation FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_name IN ('comments')
 """
 
@@ -107,12 +107,12 @@ def _mysql(connection: Connection) -> Iterator[Finding]:
     )
     if hosts_in(connection.engine.url):
         yield _cluster(connection)
-    for table, collation, engine in connection.execute(text(FOREIGN_TABLES)):
+    for table, collation in connection.execute(text(FOREIGN_TABLES)):
         yield Finding(
             f"table {table}",
-            collation.startswith("utf8mb4") and engine == "InnoDB",
-            f"is {collation} in {engine}",
-            f"Type in the MySQL console: ALTER TABLE {table} ENGINE=InnoDB, CONVERT TO CHARACTER SET utf8mb4;",
+            collation.startswith("utf8mb4"),
+            f"is {collation}",
+            f"Type in the MySQL console: ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4;",
         )
     yield from mysql_findings(connection)
 
