@@ -117,7 +117,7 @@ def test_connection_lost_after_the_answer_was_made_does_not_spoil_it(app: Flask)
 
 @pytest.mark.only_on("mysql")
 def test_write_is_tried_again_where_a_migration_built_its_table_anew_meanwhile(app: Flask, database: URL) -> None:
-    runs = []
+    runs: list[int] = []
 
     def work(session: scoped_session[Session]) -> int:
         session.execute(text("SELECT id FROM threads"))
