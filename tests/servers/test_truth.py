@@ -14,6 +14,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+
+from commentsite.schema import TRUST_SECONDS
 
 from .clients import FORM, ask
 from .processes import Server, documented
@@ -124,3 +128,23 @@ def test_pages_are_never_older_than_what_was_told(site: tuple[Site, Server], kil
             each.result()
         assert all(each.result() > 0 for each in reading)
     assert len(told.told) == WRITERS * POSTS
+
+
+def statuses(site: Site) -> set[int]:
+    """Return what is answered to readers, of whom each worker has some."""
+    return {ask(site.port, "GET", "/").status for _ in range(30)}
+
+
+def test_migration_while_serving_is_seen(site: tuple[Site, Server], app: Flask) -> None:
+    told, _ = site
+    told.send("/", content="Hello")
+    assert statuses(told) == {200}
+    with app.app_context():
+        downgrade(revision="-1")
+    time.sleep(TRUST_SECONDS)
+    assert statuses(told) == {503}
+    with app.app_context():
+        upgrade()
+    assert statuses(told) == {200}
+    place, _ = told.send("/", content="Hello again")
+    assert told.shown()[1][int(place.rpartition("-")[2])] == "Hello again"
