@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.engine import Connection
 
 from ..comments.models import Comment, CommentVersion, Thread
@@ -119,14 +119,19 @@ def alike(comments: Sequence[lines.Comment], threads: Mapping[str, int]) -> list
     Where thousands were posted at one moment (an upgrade gave it to them), only those of the same texts.
     """
     moments: dict[int, set[datetime]] = {}
+    changed: dict[int, set[datetime]] = {}
     for comment in comments:
-        moments.setdefault(threads[comment.thread], set()).update([comment.posted])
+        moments.setdefault(threads[comment.thread], set()).add(comment.posted)
+        if comment.deleted or comment.revision > 1:
+            changed.setdefault(threads[comment.thread], set()).add(comment.posted)
     texts = {comment.content for comment in comments if comment.content is not None}
-    may_be = or_(Comment.content.in_(texts), Comment.content.is_(None), Comment.revision > 1, Comment.mark.is_not(None))
     found: list[Here] = []
     # A select for each thread: neither database goes by the index for pairs of thread and moment.
     for thread_id, posted in moments.items():
-        wanted = _HERE.where(Comment.thread_id == thread_id, Comment.posted.in_(posted), may_be)
+        may_be = [Comment.content.in_(texts), Comment.content.is_(None), Comment.revision > 1]
+        if thread_id in changed:  # of those edited or deleted in the file, the one here may have an earlier text
+            may_be.append(and_(Comment.mark.is_not(None), Comment.posted.in_(changed[thread_id])))
+        wanted = _HERE.where(Comment.thread_id == thread_id, Comment.posted.in_(posted), or_(*may_be))
         found += [Here(*row) for row in db.session.execute(wanted)]
     return sorted(found, key=lambda here: here.id)
 
