@@ -28,7 +28,7 @@ UPDATE comments SET posted = strftime('%Y-%m-%d %H:%M:%f', posted) || '000'
 WHERE posted IS NOT NULL AND posted NOT GLOB '????-??-?? ??:??:??.??????'
 """
 
-# The columns, by table, whose values this step changes on purpose; `commentsite upgrade` does not compare them.
+# The columns, by table, whose values this step changes on purpose: an upgrade that compares all rows leaves them out.
 changes = {"comments": ["posted"]}
 
 POSTED = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")

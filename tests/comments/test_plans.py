@@ -137,9 +137,9 @@ def test_run_counts_and_skips_nothing(site: Flask, client: FlaskClient, monkeypa
 @pytest.mark.only_on("mysql")
 def test_middle_page_examines_no_more_rows_than_the_first(site: Flask) -> None:
     def examined(before: str | None) -> int:
-        return rows_examined(lambda: queries.ROOTS.page(before, None, thread_id=1, look=""))
+        # Backwards along the index; the middle's few rows are then sorted, which is counted by others.
+        return rows_examined(lambda: queries.ROOTS.page(before, None, thread_id=1, look=""), "Handler_read_prev")
 
     with site.app_context():
         assert position_of(MIDDLE).id == MANY // 2
-        # One more: the index is asked for rows of the same moment as well.
-        assert examined(MIDDLE) <= examined(None) + 1 <= PAGE_SIZE + 3
+        assert PAGE_SIZE <= examined(MIDDLE) <= examined(None) + 1 <= PAGE_SIZE + 3
