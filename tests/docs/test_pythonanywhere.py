@@ -79,8 +79,7 @@ def site(upgraded: Host) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def next_version(upgraded: Host, site: Server) -> Answer:
     """The page after step 8, with a version that says so in its layout."""
-    layout = upgraded.origin / "commentsite/templates/layout.html"
-    layout.write_text(layout.read_text().replace("<html", "<!-- the next version --><html"))
+    mark_version(upgraded, "the next version")
     upgraded.commit("The next version")
     upgraded.run(DOCUMENT, "8. Bring in a new version")
     return page_with(site, "the next version")
@@ -115,10 +114,17 @@ def kept(upgraded: Host, site: Server, gone_back: Answer) -> list[str]:
     commit, pull, renumber = (block.text for block in reading.under(DOCUMENT, "Keep it", "bash"))
     upgraded.type(commit)
     (upgraded.origin / "migrations/versions/0018_theirs.py").write_text(THEIR_STEP)
+    mark_version(upgraded, "the version after it")
     upgraded.commit("The version after the next")
     upgraded.type(pull)
     upgraded.type(renumber)
-    return places_on(page_with(site, "kept"))
+    return places_on(page_with(site, "the version after it"))
+
+
+def mark_version(host: Host, mark: str) -> None:
+    """Have the pages of the program that is to be fetched say which version they are of."""
+    layout = host.origin / "commentsite/templates/layout.html"
+    layout.write_text(layout.read_text().replace("<html", f"<!-- {mark} --><html"))
 
 
 def add_column(host: Host, site: Server) -> str:
