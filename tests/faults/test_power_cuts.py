@@ -26,7 +26,7 @@ pytestmark = pytest.mark.faults
 
 CUTS = {"short": 2, "long": 10}
 SECONDS = {"short": 1.0, "long": 5.0}
-MOST_CONTROL_CUTS = 20
+MOST_CONTROL_CUTS = 40
 FIRST_POSTS = 8  # a server that has just begun is slow to take them
 WAIT_SECONDS = 30
 WRONG_COUNTS = """
