@@ -121,9 +121,9 @@ def alike(comments: Sequence[lines.Comment], threads: Mapping[str, int]) -> list
     moments: dict[int, set[datetime]] = {}
     changed: dict[int, set[datetime]] = {}
     for comment in comments:
-        moments.setdefault(threads[comment.thread], set()).add(comment.posted)
+        moments.setdefault(threads[comment.thread], set()).update([comment.posted])
         if comment.deleted or comment.revision > 1:
-            changed.setdefault(threads[comment.thread], set()).add(comment.posted)
+            changed.setdefault(threads[comment.thread], set()).update([comment.posted])
     texts = {comment.content for comment in comments if comment.content is not None}
     found: list[Here] = []
     # A select for each thread: neither database goes by the index for pairs of thread and moment.
