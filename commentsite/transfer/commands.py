@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 from flask.cli import with_appcontext
@@ -14,24 +14,16 @@ from flask.cli import with_appcontext
 from ..clock import utc_now
 from ..errors import SiteError
 from ..schema import schema_problem
-from . import operations, queries, writer
+from . import operations, progress, queries, writer
 from .format import OtherFormat
 from .ledger import Ledger
 from .reader import Line, Reader
-
-BAR_BYTES = 64 * 1024
-BAR_LINES = 500
 
 
 def _check_schema() -> None:
     problem = schema_problem()
     if problem:
         raise click.ClickException(problem)
-
-
-def _bar(length: int, label: str, steps: int) -> Any:
-    """Return a progress bar on stderr: on stdout there may be the export."""
-    return click.progressbar(length=length, label=label, file=sys.stderr, update_min_steps=min(steps, length))
 
 
 @click.command()
@@ -60,10 +52,10 @@ def export(file: Path, check: bool, no_email: bool) -> None:
 def _write(out: BinaryIO, *, with_emails: bool) -> None:
     with queries.snapshot() as connection:
         counts = queries.counts(connection)
-        with _bar(sum(counts) + 2, "Exporting", BAR_LINES) as bar:
+        with progress.shown("Exporting", sum(counts) + 2) as advance:
             for line in writer.exported(connection, counts, with_emails=with_emails, now=utc_now()):
                 out.write(line)
-                bar.update(1)
+                advance(1)
     out.flush()
     click.echo(f"{counts.comments:,} comments in {counts.threads:,} threads were exported.", err=True)
 
@@ -90,8 +82,8 @@ def import_(file: Path, skip_broken: bool) -> None:
                 f"{broken:,} lines are broken, so nothing was imported. Mend them, or import the rest: --skip-broken"
             )
         opened.seek(0)
-        with closing(Ledger()) as ledger, _bar(file.stat().st_size, "Importing", BAR_BYTES) as bar:
-            lines = _unchanged(_counted(Reader(opened, ledger).lines(), bar), broken)
+        with closing(Ledger()) as ledger, progress.shown("Importing", file.stat().st_size) as advance:
+            lines = _unchanged(_counted(Reader(opened, ledger).lines(), advance), broken)
             try:
                 outcome = operations.import_lines(lines, ledger, highest=highest)
             except SiteError as error:
@@ -112,10 +104,10 @@ def _opened(file: Path) -> BinaryIO:
 def _looked_through(opened: BinaryIO, file: Path) -> tuple[int, int]:
     """Name each broken line; return how many there are, and the highest id in the file that may be kept."""
     broken = 0
-    with closing(Ledger()) as ledger, _bar(file.stat().st_size, "Checking", BAR_BYTES) as bar:
+    with closing(Ledger()) as ledger, progress.shown("Checking", file.stat().st_size) as advance:
         reader = Reader(opened, ledger)
         try:
-            for line in _counted(reader.lines(), bar):
+            for line in _counted(reader.lines(), advance):
                 if line.problem:
                     click.echo(f"line {line.number}: {line.problem}", err=True)
                     broken += 1
@@ -133,7 +125,7 @@ def _unchanged(lines: Iterator[Line], broken: int) -> Iterator[Line]:
         yield line
 
 
-def _counted(lines: Iterator[Line], bar: Any) -> Iterator[Line]:
+def _counted(lines: Iterator[Line], advance: Callable[[int], object]) -> Iterator[Line]:
     for line in lines:
-        bar.update(line.size)
+        advance(line.size)
         yield line

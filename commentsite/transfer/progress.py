@@ -16,7 +16,7 @@ STEPS = 200
 
 @contextmanager
 def shown(label: str, length: int) -> Iterator[Callable[[int], object]]:
-    """Show a bar on stderr."""
+    """Show a bar on stderr: on stdout there may be an export."""
     steps = max(1, length // STEPS)
     with click.progressbar(length=length, label=label, file=sys.stderr, update_min_steps=steps) as bar:
         yield bar.update

@@ -3,9 +3,9 @@
 `python -m tests.migrations.mortal` reads lines of JSON, [moment, command, arguments...], and answers
 each with one line of JSON, [exit status, what came next]. Each command runs in a process of its own,
 forked from this one, which has everything imported. The moments of a command are counted from 1:
-right before and right after each statement that changes something, and before each commit; a process that is killed
-around one that only looks leaves what it left before. At its moment the process sends itself SIGKILL; with the moment 0
-it lives.
+right before and right after each statement that changes something, before each commit and after it; a process that is
+killed around one that only looks leaves what it left before. At its moment the process sends itself SIGKILL; with the
+moment 0 it lives.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Fate:
 
     def __init__(self, moment: int, last_words: BinaryIO) -> None:
         self.left = moment
+        self.has_committed = False
         self.last_words = last_words
         event.listen(
             Engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: self.pass_by("before", statement)
@@ -43,8 +44,9 @@ class Fate:
         event.listen(Engine, "commit", lambda _: self.pass_by("before", "COMMIT"))
 
     def pass_by(self, side: str, statement: str) -> None:
-        if LOOKS.match(statement):
+        if LOOKS.match(statement) and not self.has_committed:
             return
+        self.has_committed = statement == "COMMIT"
         self.left -= 1
         if self.left == 0:
             self.last_words.write(f"{side} {' '.join(statement.split())[:100]}".encode())

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import select
 
+from commentsite.comments.models import Comment
 from commentsite.db import db
 from commentsite.transfer import archive, ids, queries, rowhash
 from commentsite.transfer.manifest import Manifest, manifest_of
@@ -21,6 +23,8 @@ from tests.transfer.files import run
 
 # Raised by a restore, so that no page kept from before is taken for true.
 RAISED = {"threads": {"version"}}
+# And this is made anew where a backup was made with another secret key.
+HTML = {**RAISED, "comments": {"content_html", "renderer", "head_html", "look"}}
 
 
 def backed_up(app: Flask, path: Path) -> Path:
@@ -37,6 +41,13 @@ def restored(app: Flask, path: Path, *options: str, status: int = 0) -> str:
 def refusal(app: Flask, path: Path) -> str:
     """Return what `backup verify` says of a file that is not right."""
     return run(app.test_cli_runner(), "backup", "verify", str(path), status=1)
+
+
+def contents(app: Flask) -> list[str | None]:
+    """Return the texts of all comments as the database has them now."""
+    with app.app_context():
+        db.session.rollback()
+        return list(db.session.scalars(select(Comment.content).order_by(Comment.id)))
 
 
 def hashes(app: Flask, left_out: Mapping[str, set[str]] = RAISED) -> dict[str, TableHash]:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 
 from commentsite.comments import operations
 from commentsite.comments.forms import EditDraft
-from commentsite.comments.models import Comment, Thread
+from commentsite.comments.models import Thread
 from commentsite.db import db
 from commentsite.transfer import restore as restoring
 from commentsite.transfer import swap_mysql
@@ -26,12 +26,11 @@ from tests.databases import SQLiteDatabases
 from tests.factories import make_comment, make_comments
 from tests.migrations.helpers import CONVERSATION, HEAD, db_command, version
 from tests.migrations.helpers import select as rows_of
-from tests.transfer.copies import backed_up, changed_manifest, execute, forged, hashes, restored
+from tests.transfer.copies import backed_up, changed_manifest, contents, execute, forged, hashes, restored
 from tests.transfer.copies import manifest as manifest_in
 from tests.transfer.test_round_trip import talk
 
 REPLACE = "--replace"
-HTML = {"comments": {"content_html", "renderer", "head_html", "look"}, "threads": {"version"}}
 
 
 @pytest.fixture
@@ -45,22 +44,6 @@ def other_app(tmp_path: Path, make_app: Callable[..., Flask]) -> Flask:
 def new_app(empty_database: URL, make_app: Callable[..., Flask]) -> Flask:
     """A site whose database has no tables."""
     return make_app(empty_database)
-
-
-@pytest.fixture
-def backup(app: Flask, tmp_path: Path) -> Path:
-    """A backup of the site with one comment, which then gets another."""
-    with app.app_context():
-        make_comment("In the backup", email="a@example.org")
-        path = backed_up(app, tmp_path / "x.zip")
-        make_comment("After the backup")
-    return path
-
-
-def contents(app: Flask) -> list[str | None]:
-    with app.app_context():
-        db.session.rollback()
-        return list(db.session.scalars(select(Comment.content).order_by(Comment.id)))
 
 
 def fill(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,36 +11,17 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
 from sqlalchemy.engine import URL, Connection
 
-from commentsite.comments.models import Comment
 from commentsite.db import db
 from commentsite.transfer import scratch, swap_mysql
 from tests.databases import Databases
 from tests.factories import make_comment, make_comments
 from tests.migrations.helpers import HEAD, db_command, start_command
 from tests.migrations.helpers import select as rows_of
-from tests.transfer.copies import backed_up, restored
+from tests.transfer.copies import backed_up, contents, restored
 
 REPLACE = "--replace"
-HTML = {"comments": {"content_html", "renderer", "head_html", "look"}, "threads": {"version"}}
-
-
-@pytest.fixture
-def backup(app: Flask, tmp_path: Path) -> Path:
-    """A backup of the site with one comment, which then gets another."""
-    with app.app_context():
-        make_comment("In the backup", email="a@example.org")
-        path = backed_up(app, tmp_path / "x.zip")
-        make_comment("After the backup")
-    return path
-
-
-def contents(app: Flask) -> list[str | None]:
-    with app.app_context():
-        db.session.rollback()
-        return list(db.session.scalars(select(Comment.content).order_by(Comment.id)))
 
 
 def start(url: URL, path: Path) -> subprocess.Popen[str]:
