@@ -17,6 +17,7 @@ YEAR_SECONDS = 365 * 24 * 3600
 # Where an answer says in the environ that it is for everyone: the thread it shows and the state it shows it in (see
 # versions.py), None where it stays as it is.
 SHARED = "commentsite.shared"
+FOR_ALL = "no-cache"  # to be kept, and asked for again before it is shown again
 NOT_SHOWN = frozenset({"SECRET_KEY", "DATABASE_URL", "MYSQL_PASSWORD", "PAGE_CACHE_MB"})
 
 
@@ -57,19 +58,24 @@ def keep_static(response: Response) -> Response:
     return response
 
 
+def entity_tag(state: str) -> str:
+    """Return what tells a page from others; `state` says all that it shows beside the address and the edition."""
+    edition = current_app.extensions["commentsite.edition"]
+    return hashlib.sha256(f"{edition} {state}".encode()).hexdigest()[:24]
+
+
 def conditional(state: str, render: Callable[[], str], *, is_private: bool = False) -> Response:
     """Return the page that `render` makes, or 304 where the browser holds the page of the same `state`.
 
-    `state` says all that the page shows beside the address and the edition. A private page is one of one
-    visitor alone. Every page is to be asked for again before it is shown again: it may have changed.
+    A private page is one of one visitor alone. Every page is to be asked for again before it is shown again: it may
+    have changed.
     """
-    edition = current_app.extensions["commentsite.edition"]
-    tag = hashlib.sha256(f"{edition} {state}".encode()).hexdigest()[:24]
+    tag = entity_tag(state)
     if not request.if_none_match.star_tag and request.if_none_match.contains_weak(tag):
         response = Response(status=304)
         del response.headers["Content-Type"]
     else:
         response = Response(render(), mimetype="text/html")
     response.headers["ETag"] = quote_etag(tag, weak=True)
-    response.headers["Cache-Control"] = "private, no-cache" if is_private else "no-cache"
+    response.headers["Cache-Control"] = "private, no-cache" if is_private else FOR_ALL
     return response

@@ -6,11 +6,10 @@ A page begins at a position (a moment and an id), not at a number of rows: nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cache
-from itertools import starmap
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, Integer, Select, String, bindparam, select, type_coerce, union_all
@@ -48,11 +47,11 @@ class Page(Generic[Shape]):
 class Listing(Generic[Shape]):
     """The rows of `chosen`, by an index that ends in the columns `moment` and `number`, equal moments by their ids.
 
-    `chosen` selects both columns and may have parameters of its own: every method takes their `values`. `shape` is
-    called with the columns of each row. The statements are built once.
+    `chosen` selects both columns, and control characters in none but the last; it may have parameters of its own, and
+    every method takes their `values`. `shape` makes a row of its columns. The statements are built once.
     """
 
-    shape: Callable[..., Shape]
+    shape: Callable[[Iterable[Any]], Shape]
     chosen: Select[Any]
     moment: Column[Any]
     number: Column[int]
@@ -74,7 +73,7 @@ class Listing(Generic[Shape]):
     def first_page(self, *, oldest_first: bool = False, **values: Any) -> Page[Shape]:
         """Return the first PAGE_SIZE rows."""
         statement = self._from_the_end(oldest_first)
-        found = self._shaped(rows(statement, {**values, "limit": PAGE_SIZE + 1}))
+        found = self._shaped(rows(statement, {**values, "limit": PAGE_SIZE + 1}, is_packed=True))
         return self._page(found[:PAGE_SIZE], is_more=len(found) > PAGE_SIZE, behind=None, oldest_first=oldest_first)
 
     def page_onward(self, position: Position, *, oldest_first: bool = False, **values: Any) -> Page[Shape]:
@@ -94,10 +93,10 @@ class Listing(Generic[Shape]):
     def beside(self, position: Position, *, limit: int, newer: bool, **values: Any) -> Sequence[Shape]:
         """Return the rows nearest to `position` on one side, nearest first."""
         place = {"moment": moment_text(position.moment), "number": position.id, "limit": limit}
-        return self._shaped(rows(self._beside(newer), {**values, **place}))
+        return self._shaped(rows(self._beside(newer), {**values, **place}, is_packed=True))
 
     def _shaped(self, found: list[Any]) -> list[Shape]:
-        return list(starmap(self.shape, found))
+        return list(map(self.shape, found))
 
     def _page(
         self, shown: Sequence[Shape], *, is_more: bool, behind: Position | None, oldest_first: bool

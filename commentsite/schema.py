@@ -36,13 +36,18 @@ def refuse_other_schema() -> None:
     """Raise Unavailable, naming the command to type, unless the schema is at the head of the migrations or fits."""
     if request.endpoint in OPEN_ENDPOINTS:
         return
-    now = seconds_running()
-    if now < current_app.extensions["commentsite.schema_right_until"]:
+    if is_trusted(current_app):
         return
+    now = seconds_running()
     problem = schema_problem()
     if problem:
         raise Unavailable(problem, retry_after_seconds=60)
     current_app.extensions["commentsite.schema_right_until"] = now + TRUST_SECONDS
+
+
+def is_trusted(app: Flask) -> bool:
+    """Say whether the schema was found to be right a moment ago."""
+    return seconds_running() < float(app.extensions["commentsite.schema_right_until"])
 
 
 def is_newer() -> bool:

@@ -11,7 +11,6 @@ import threading
 from collections import deque
 from collections.abc import Collection
 from contextlib import suppress
-from datetime import datetime
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -23,9 +22,9 @@ from .clock import seconds_running
 from .db import MYSQL_RECYCLE_SECONDS
 from .hosts import is_left, is_lost, note_lost
 
-# The version, the time of the newest comment as the driver reads it (a restored backup may have a version again, but
+# The version, the time of the newest comment as text (a restored backup may have a version again, but
 # hardly with the same comments), and the revision of the schema.
-State = tuple[int, object, str]
+State = tuple[int, object, str | None]
 
 STATE = "SELECT version, latest, (SELECT version_num FROM alembic_version) FROM threads WHERE id = "
 
@@ -63,7 +62,7 @@ def own_connection(engine: Engine) -> Any:
 def _state_of(text: str) -> tuple[int, State]:
     """Return the id of a thread and its state, as STATES finds them; the time is left out where there is none."""
     number, version, revision, *latest = text.split(" ", 3)
-    return int(number), (int(version), datetime.fromisoformat(latest[0]) if latest else None, revision)
+    return int(number), (int(version), latest[0] if latest else None, revision)
 
 
 class _Own:

@@ -12,7 +12,7 @@ from flask import Flask
 
 from ..commands import add_commands
 from ..errors import keep_typed
-from . import articles, views
+from . import articles, direct, views
 
 if TYPE_CHECKING:
     from click import Command
@@ -25,6 +25,7 @@ def init_app(app: Flask) -> None:
     add_commands(app, _commands)
     keep_typed(app, "comments.post_comment", "comments/_form.html")
     keep_typed(app, "comments.edit_comment", "comments/_edit_form.html")
+    direct.init_app(app)
 
 
 def _commands() -> Iterable[Command]:

@@ -14,10 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, render_template
+from flask import Flask, current_app
 from markupsafe import Markup, escape
 
-from ..frames import Frame, frame
+from ..frames import Frame, frame, framed
 from ..keyset import cursor
 from . import queries
 from .markup import paragraphs_html
@@ -27,6 +27,7 @@ from .queries import Shown
 HEAD_TEMPLATE = "comments/_head.html"
 ARTICLE_TEMPLATE = "comments/_article.html"
 LINK_TEMPLATE = "comments/_link.html"
+MORE_TEMPLATE = "comments/_more.html"
 # In a stored head: where the link of the comment opens, and where the name follows by itself. No text of a comment
 # has these characters.
 LINK, NAME = "\x1f", "\x1e"
@@ -99,7 +100,7 @@ def name_html(shown: Shown) -> Markup:
 
 def completed(rows: Sequence[Shown]) -> Sequence[Shown]:
     """Return `rows` with HTML made for those that have none of the present look. It is not stored: this only reads."""
-    stale = [row.id for row in rows if row.head_html is None or (row.content_html is None and not row.is_deleted)]
+    stale = [row.id for row in rows if not row.head_html or not (row.content_html or row.is_deleted)]
     if not stale:
         return rows
     comments = queries.sources_of(stale)
@@ -167,7 +168,9 @@ def _below(root: Shown, replies: Replies, surroundings: Surroundings) -> list[st
         made += _article(reply.comment, reply, surroundings)
         made.append("\n")
     if replies.rest_count:
-        made.append(render_template("comments/_more.html", root=root, replies=replies, order=surroundings.order) + "\n")
+        fields = {"root_id": str(root.id), "rest": replies.rest or "", "count": str(replies.rest_count)}
+        is_one = replies.rest_count == 1
+        made.append(framed(MORE_TEMPLATE, fields, order=surroundings.order, is_one=is_one) + "\n")
     return made
 
 

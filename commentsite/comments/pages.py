@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from flask import render_template
+from flask import current_app, render_template
 from markupsafe import Markup, escape
 
 from ..frames import framed
 from ..keyset import cursor
 from . import articles, queries, urls
 from .articles import Surroundings
-from .conversation import Conversation
+from .conversation import conversation
 from .models import FIRST_THREAD_KEY, Comment
 from .queries import Shown, ThreadState
 
 TEMPLATE = "comments/thread.html"
 
 
-def thread_html(
-    thread: ThreadState | None, key: str, page: Conversation, order: str, visitor: Mapping[str, Any]
-) -> str:
-    """Return a page of a thread, None before its first comment; `visitor` is what is shown to this one alone."""
+class Asked(NamedTuple):
+    """The page of a thread that an address asks for: the first in an `order`, or one beside a cursor."""
+
+    key: str
+    order: str
+    before: str | None
+    after: str | None
+
+
+def thread_html(thread: ThreadState | None, asked: Asked, address: str, visitor: Mapping[str, Any]) -> str:
+    """Return a page of a thread at `address`, None before its first comment; `visitor` is shown to this one alone.
+
+    Raises BadAddress.
+    """
+    order, key = asked.order, asked.key
+    values = {"thread_id": thread.id if thread else None, "look": articles.look()}
+    found = queries.ROOTS.page(asked.before, asked.after, oldest_first=order == "oldest", **values)
+    page = conversation(found, current_app.config["REPLY_DEPTH"])
     count = thread.comment_count if thread else 0
     is_open = thread is None or thread.closed is None
     surroundings = Surroundings(urls.order_value(order), visitor["own"], is_open)
     fields = {
         "key": escape(key),
-        "address": escape(urls.thread_url(key)),
+        "address": escape(address),
         "count": f"{count:,}",
         "number": str(count),
         "older": cursor(page.older) if page.older else "",

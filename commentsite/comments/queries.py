@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
-from itertools import starmap
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, Select, String, bindparam, case, cast, func, select, union_all
+from sqlalchemy import CompoundSelect, Select, String, bindparam, case, cast, func, null, select, union_all
 
 from ..db import Base, UTCDateTime, db
 from ..errors import NotFound
 from ..keyset import Listing, moment_of
 from ..reading import rows
+from ..schema import head_revision
+from ..versions import State
 from .models import Comment, Thread
 
 
@@ -63,29 +64,35 @@ _THREAD_BY_ID = _THREAD.where(threads.c.id == bindparam("id"))
 
 def thread_by_key(key: str) -> ThreadState | None:
     """Return what pages show of a thread, None where nobody has written in it yet."""
-    found = rows(_THREAD_BY_KEY, {"key": key})
+    found = rows(_THREAD_BY_KEY, {"key": key}, is_packed=True)
     return ThreadState(*found[0]) if found else None
 
 
 def thread_by_id(thread_id: int) -> ThreadState | None:
     """Return what pages show of a thread."""
-    found = rows(_THREAD_BY_ID, {"id": thread_id})
+    found = rows(_THREAD_BY_ID, {"id": thread_id}, is_packed=True)
     return ThreadState(*found[0]) if found else None
 
 
-def _shown(index: str) -> Select[Any]:
+def state_of(thread: ThreadState) -> tuple[int, State]:
+    """Return the id of a thread, and the state that its pages are true for as long as it is in it."""
+    return thread.id, (thread.version, thread.latest, head_revision())
+
+
+def _shown(index: str, *, replies: bool = True) -> Select[Any]:
     """Return a select of what pages show of comments, by an index; a head of another look than the present is none.
+
+    Without `replies`, what only these have is not read.
 
     Times are read as text: making them into objects takes longer than all the rest. MariaDB 10.11 would rather walk
     from the beginning of an order than jump into its middle, so the index is forced.
     """
     is_of_this_look = comments.c.look == bindparam("look")
+    of_replies = comments.c.parent_id, comments.c.root_id, comments.c.path
     columns = [
         comments.c.id,
         cast(comments.c.posted, String(26)).label("posted"),
-        comments.c.parent_id,
-        comments.c.root_id,
-        comments.c.path,
+        *(column if replies else null().label(column.key) for column in of_replies),
         comments.c.reply_count,
         comments.c.deleted.is_not(None).label("is_deleted"),
         case((is_of_this_look, comments.c.head_html)).label("head_html"),
@@ -96,8 +103,8 @@ def _shown(index: str) -> Select[Any]:
 
 # The comments of a thread that reply to none.
 ROOTS: Listing[Shown] = Listing(
-    Shown,
-    _shown("ix_comments_thread_id_root_id_posted_id").where(
+    Shown._make,
+    _shown("ix_comments_thread_id_root_id_posted_id", replies=False).where(
         comments.c.thread_id == bindparam("thread_id"), comments.c.root_id.is_(None)
     ),
     comments.c.posted,
@@ -106,7 +113,7 @@ ROOTS: Listing[Shown] = Listing(
 
 # The threads that hold comments, by their latest.
 THREADS: Listing[Listed] = Listing(
-    Listed,
+    Listed._make,
     select(threads.c.id, threads.c.key, threads.c.comment_count, threads.c.latest)
     .with_hint(threads, "FORCE INDEX (ix_threads_latest_id)", "mysql")
     .where(threads.c.latest.is_not(None)),
@@ -148,19 +155,19 @@ def first_replies(root_ids: Sequence[int], limit: int, look: str) -> list[Shown]
         return []
     roots = {f"root_{place}": root_id for place, root_id in enumerate(root_ids)}
     found = rows(_first_replies(len(root_ids)), {**roots, "limit": limit, "look": look})
-    return sorted(starmap(Shown, found), key=lambda reply: reply.path or "")
+    return sorted(map(Shown._make, found), key=lambda reply: reply.path or "")
 
 
 def replies_after(root_id: int, path: str, limit: int, look: str) -> list[Shown]:
     """Return the replies of a branch next after `path` in its order."""
     values = {"root_id": root_id, "path": path, "limit": limit, "look": look}
-    return list(starmap(Shown, rows(_REPLIES_AFTER, values)))
+    return list(map(Shown._make, rows(_REPLIES_AFTER, values, is_packed=True)))
 
 
 def replies_before(root_id: int, path: str, limit: int, look: str) -> list[Shown]:
     """Return the replies of a branch next before `path`, nearest first."""
     values = {"root_id": root_id, "path": path, "limit": limit, "look": look}
-    return list(starmap(Shown, rows(_REPLIES_BEFORE, values)))
+    return list(map(Shown._make, rows(_REPLIES_BEFORE, values, is_packed=True)))
 
 
 @cache
@@ -173,7 +180,7 @@ def shown_by_ids(ids: Collection[int], look: str) -> list[Shown]:
     if not ids:
         return []
     values = {f"id_{place}": comment_id for place, comment_id in enumerate(ids)}
-    return list(starmap(Shown, rows(_by_ids(len(ids)), {**values, "look": look})))
+    return list(map(Shown._make, rows(_by_ids(len(ids)), {**values, "look": look}, is_packed=True)))
 
 
 @cache

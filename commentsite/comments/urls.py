@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from flask import current_app, request, url_for
 from markupsafe import Markup
@@ -18,6 +19,7 @@ from .tree import Stored
 # How many comments stand above one that was asked for, where there are more than a page of them.
 CONTEXT_COMMENTS = 2
 ORDERS = ("newest", "oldest")
+UNQUOTED = "!$&'()*+,/:;=@"  # what a path may have as it is (RFC 3986, 3.3), and werkzeug leaves so
 
 
 def chosen_order() -> str:
@@ -46,6 +48,11 @@ def thread_url(key: str, **values: Any) -> str:
     if key == FIRST_THREAD_KEY:
         return url_for("comments.thread", **values)
     return url_for("comments.thread", path=key[1:], **values)
+
+
+def thread_path(key: str) -> str:
+    """Return the path of a thread's page within the site, quoted as by thread_url, which needs a request."""
+    return "/" if key == FIRST_THREAD_KEY else f"/threads/{quote(key[1:], safe=UNQUOTED)}"
 
 
 def query(**values: str | None) -> Markup:

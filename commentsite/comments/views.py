@@ -13,7 +13,6 @@ from ..errors import NotAllowed, NotFound, wants_json
 from ..freshness import SHARED, conditional
 from ..keyset import cursor, moment_of
 from ..reading import snapshot
-from ..schema import head_revision
 from ..security import refuse_no_origin, sender_mark, submitted_form
 from . import articles, conversation, cookies, markup, operations, pages, policy, queries, urls
 from .models import Comment
@@ -48,17 +47,9 @@ def thread(path: str) -> Response:
 
 
 def _thread_page(key: str) -> Response:
-    order = urls.chosen_order()
+    asked = pages.Asked(key, urls.chosen_order(), request.args.get("before"), request.args.get("after"))
     found = queries.thread_by_key(key)
-    before, after = request.args.get("before"), request.args.get("after")
-
-    def render(visitor: Mapping[str, Any]) -> str:
-        values = {"thread_id": found.id if found else None, "look": articles.look()}
-        page = queries.ROOTS.page(before, after, oldest_first=order == "oldest", **values)
-        shown = conversation.conversation(page, current_app.config["REPLY_DEPTH"])
-        return pages.thread_html(found, key, shown, order, visitor)
-
-    return _page(found, render)
+    return _page(found, lambda visitor: pages.thread_html(found, asked, urls.thread_url(key), visitor))
 
 
 @bp.post("/", defaults={"path": ""})
@@ -213,7 +204,7 @@ def _page(thread: queries.ThreadState | None, render: Callable[[Mapping[str, Any
         state = f"{thread} {visitor}"
         return conditional(state, lambda: render(visitor), is_private=True)
     if thread is not None:
-        request.environ[SHARED] = thread.id, (thread.version, thread.latest, head_revision())
+        request.environ[SHARED] = queries.state_of(thread)
     return conditional(str(thread), lambda: render(visitor))
 
 

@@ -41,7 +41,7 @@ def test_framed_page_is_the_page_of_the_template(app: Flask, key: str, order: st
         address = thread_url(key, order=order)
     framed = [client.get(address).text, client.get(f"{address}&after=0-1").text]
     plain()
-    app.wsgi_app = app.wsgi_app.wsgi_app  # type: ignore[attr-defined,method-assign]
+    app.wsgi_app = app.wsgi_app.wsgi_app.wsgi_app  # type: ignore[attr-defined,method-assign]
     assert framed == [client.get(address).text, client.get(f"{address}&after=0-1").text]
 
 
