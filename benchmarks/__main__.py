@@ -3,7 +3,7 @@
     python -m benchmarks [--quick] [--only TABLE] [--output FILE]
 
 Starts everything itself on 127.0.0.1, fills its databases, and prints tables: the median of the rounds, that of what
-stands beside it, and the ratios of the two in the same round. Full: about 20 minutes and 8 GB in the folder for
+stands beside it, and the ratios of the two in the same round. Full: about 25 minutes and 8 GB in the folder for
 temporary files. `--quick` sees in a minute that all of it runs and every answer is right; its times mean nothing.
 """
 
@@ -129,7 +129,7 @@ def _machine(options: argparse.Namespace) -> str:
     return (
         f"{os.cpu_count()} processors ({platform.machine()}), load {os.getloadavg()[0]:.1f} at the beginning; "
         f"Python {platform.python_version()}, {programs}, SQLite {sqlite3.sqlite_version}. "
-        f"Load by {'wrk' if has_wrk() else 'our own client'}, posts by our own; {CLIENTS} connections. "
+        f"Load by {'wrk' if has_wrk() else 'our own clients'}; {CLIENTS} connections. "
         f"gunicorn: gthread, {WORKERS} workers of {THREADS} threads; serve: {SERVE_THREADS} threads. "
         f"{options.rounds} rounds of {options.seconds:g} s.\n"
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,14 +17,17 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from shutil import which
-from urllib.parse import urlencode
+from typing import Any
+from urllib.parse import quote_plus, urlencode
 
 CLIENTS = 8
 CLIENT_PROCESSES = 2
 ANSWER_SECONDS = 60
-REPORT = Path(__file__).with_name("report.lua")
+LATE_ANSWER_SECONDS = 1  # that wrk waits for the answers to the last posts
+SCRIPT = Path(__file__).with_name("load.lua")
 # wrk counts the bytes of answers that it did not read to their end.
 BYTES_TOLERANCE = 0.02
+ACKNOWLEDGED = (302, 303)
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -129,19 +134,29 @@ class Posts:
 
 @dataclass
 class Tally:
-    """What clients saw: seconds that each post and each read took, texts of posts acknowledged, and what failed."""
+    """What clients saw: seconds that each post and each read took, texts of posts acknowledged, and what failed.
+
+    Of the posts and reads so many were `unanswered` when the run ended; they took at least as long as is told.
+    """
 
     posts: list[float] = field(default_factory=list)
     reads: list[float] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    unanswered: int = 0
     seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Return the good answers a second."""
+        return (len(self.posts) + len(self.reads) - len(self.failures) - self.unanswered) / self.seconds
 
     def add(self, other: Tally) -> None:
         self.posts += other.posts
         self.reads += other.reads
         self.acknowledged += other.acknowledged
         self.failures += other.failures
+        self.unanswered += other.unanswered
         self.seconds = max(self.seconds, other.seconds)
 
 
@@ -155,20 +170,63 @@ def rate(target: Target, seconds: float, clients: Clients) -> float:
         tally = clients.run(target, seconds)
         _assert(not tally.failures, f"{target.path}: {tally.failures[:3]}")
         return len(tally.reads) / tally.seconds
-    address = f"http://127.0.0.1:{target.port}{target.path}"
-    headers = [part for name, value in target.headers.items() for part in ("-H", f"{name}: {value}")]
-    command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{max(1, round(seconds))}s", "--timeout", f"{ANSWER_SECONDS}s"]
-    done = subprocess.run([*command, *headers, "-s", str(REPORT), address], capture_output=True, text=True, check=True)
-    counted = json.loads(done.stdout.splitlines()[-1])
+    counted = _wrk(target, max(1, round(seconds)))
     if not counted["requests"] and seconds < ANSWER_SECONDS:
         return rate(target, 2 * seconds + 1, clients)  # a machine so busy that no answer came in time
-    failed = counted.pop("connections_failed") + counted["status_errors"]
-    _assert(counted["requests"] > 0 and not failed, f"{address}: {failed} failed, {counted}")
+    failed = counted["connections_failed"] + counted["status_errors"]
+    _assert(counted["requests"] > 0 and not failed, f"{target.path}: {failed} failed, {counted}")
     if target.expected is not None:
         size, expected = counted["bytes"] / counted["requests"], target.expected.size
         is_right = abs(size - expected) <= max(64, BYTES_TOLERANCE * expected)
-        _assert(is_right, f"{address}: {size} bytes an answer, not {expected}")
+        _assert(is_right, f"{target.path}: {size} bytes an answer, not {expected}")
     return float(counted["requests"] / counted["seconds"])
+
+
+def post(target: Target, seconds: float, posts: Posts, clients: Clients) -> Tally:
+    """Return what CLIENTS connections saw that sent posts, or posts among reads, for so many seconds."""
+    if not has_wrk():
+        return clients.run(target, seconds, posts)
+    nonce = str(time.time_ns())
+    with tempfile.NamedTemporaryFile("w", encoding="ascii") as texts:
+        texts.writelines(f"{quote_plus(each)}\n" for each in posts.texts)
+        texts.flush()
+        given = [str(posts.every), str(seconds), posts.field, nonce, texts.name]
+        counted = _wrk(target, math.ceil(seconds) + LATE_ANSWER_SECONDS, *given)
+    tally = wrk_tally(counted, posts, nonce)
+    if not tally.seconds:  # as above
+        _assert(seconds < ANSWER_SECONDS, f"{target.path}: no answer in {seconds} s")
+        tally.add(post(target, 2 * seconds + 1, posts, clients))
+    return tally
+
+
+def wrk_tally(counted: Mapping[str, Any], posts: Posts, nonce: str) -> Tally:
+    """Return what wrk saw. Its script names posts by the number of their connection and their place there."""
+    tally = Tally(seconds=counted["answering_seconds"])
+    tally.failures += ["wrk lost a connection"] * counted["connections_failed"]
+    for connection, place, took, status in counted["answers"]:
+        (tally.reads if place is None else tally.posts).append(took)
+        if not status:
+            tally.unanswered += 1
+        elif place is None:
+            tally.failures += [] if status == 200 else [f"GET {status}"]
+        elif status in ACKNOWLEDGED:
+            text = posts.texts[(place * CLIENTS + connection) % len(posts.texts)]
+            tally.acknowledged.append(f"{text} ({nonce}-{connection}-{place})")
+        else:
+            tally.failures.append(f"POST {status}")
+    return tally
+
+
+def _wrk(target: Target, seconds: int, *arguments: str) -> dict[str, Any]:
+    """Run wrk with our script, and return what that counted."""
+    # A thread for each connection: one thread opens all at once, and one worker of gunicorn often gets them all.
+    command = ["wrk", f"-t{CLIENTS}", f"-c{CLIENTS}", f"-d{seconds}s", "--timeout", f"{ANSWER_SECONDS}s"]
+    headers = [part for name, value in target.headers.items() for part in ("-H", f"{name}: {value}")]
+    address = f"http://127.0.0.1:{target.port}{target.path}"
+    script = ["-s", str(SCRIPT), address, "--", str(CLIENTS), *arguments]
+    done = subprocess.run([*command, *headers, *script], capture_output=True, text=True, check=True)
+    counted: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return counted
 
 
 def _assert(is_right: bool, problem: str) -> None:
@@ -238,7 +296,7 @@ def _post(connection: Connection, path: str, posts: Posts, number: int, tally: T
     message = request("POST", path, None, urlencode({posts.field: text}).encode())
     took, answer = _timed(lambda: connection.ask(message))
     tally.posts.append(took)
-    if answer.status in (302, 303):
+    if answer.status in ACKNOWLEDGED:
         tally.acknowledged.append(text)
     else:
         tally.failures.append(f"POST {answer.status}")

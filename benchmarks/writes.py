@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 
 from tests.databases import open_engine, run_sql
 
-from .load import CLIENTS, Tally, Target
+from .load import CLIENTS, Tally, Target, post
 from .runs import DATABASE_NAMES, FEW, Run, posts, say
 from .servers import Server
 from .tables import Row, Table, at_least, at_most
@@ -33,7 +33,7 @@ class Subject:
 
     def rates(self) -> list[float]:
         """Return the good answers a second of each round."""
-        return [(len(each.posts) + len(each.reads) - len(each.failures)) / each.seconds for each in self.tallies]
+        return [each.rate for each in self.tallies]
 
     def milliseconds(self, percent: int) -> list[float]:
         """Return the time that so many in a hundred posts of each round did not exceed."""
@@ -73,8 +73,8 @@ def _measure(run: Run, table: Table, subjects: list[Subject], every: int) -> Non
     for round_ in run.numbers():
         for subject in subjects:
             target = Target(subject.server.port, "/")
-            tally = run.clients.run(target, run.seconds, posts(subject.form_field, every))
-            _check_stored(table, subject, tally)
+            tally = post(target, run.seconds, posts(subject.form_field, every), run.clients)
+            check_stored(table, subject.url, subject.highest, tally)
             if round_ >= 0:
                 subject.tallies.append(tally)
                 subject.memory.append(subject.server.memory_bytes() / 1e6)
@@ -123,12 +123,12 @@ def _highest_id(url: URL) -> int:
     return int(str(_select(url, "SELECT MAX(id) FROM comments")[0]))
 
 
-def _check_stored(table: Table, subject: Subject, tally: Tally) -> None:
-    """Note in `table` which posts were acknowledged and are not in the database, or twice."""
-    stored = _select(subject.url, f"SELECT content FROM comments WHERE id > {subject.highest}")
+def check_stored(table: Table, url: URL, highest: int, tally: Tally) -> None:
+    """Note in `table` how many posts were acknowledged and are not stored above the id `highest`, or stored twice."""
+    stored = _select(url, f"SELECT content FROM comments WHERE id > {highest}")
     missing = set(tally.acknowledged) - set(stored)
     if missing:
-        table.problems.append(f"{len(missing)} acknowledged posts are not in {subject.url.get_backend_name()}")
+        table.problems.append(f"{len(missing)} acknowledged posts are not in {url.get_backend_name()}")
     if len(stored) != len(set(stored)):
         table.problems.append(f"{len(stored) - len(set(stored))} posts were stored twice")
 
