@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import mean
 
 from commentsite.keyset import PAGE_SIZE
 
@@ -112,10 +113,11 @@ def _measured(
     rates: dict[str, list[float]] = {subject.name: [] for subject in subjects}
     memory: dict[str, list[float]] = {name: [] for name in watched}
     for round_ in run.numbers():
-        for subject in subjects:
-            measured = rate(subject.target, run.seconds, run.clients)
-            if round_ >= 0:
-                rates[subject.name].append(measured)
+        # In turns of a second, so that what else the machine does in a round falls on all of them alike.
+        turns = max(1, round(run.seconds))
+        turned = [[rate(each.target, run.seconds / turns, run.clients) for each in subjects] for _ in range(turns)]
+        for subject, measured in zip(subjects, zip(*turned, strict=True), strict=True) if round_ >= 0 else ():
+            rates[subject.name].append(mean(measured))
         for name, server in watched.items() if round_ >= 0 else ():
             memory[name].append(server.memory_bytes() / 1e6)
     return rates, memory
