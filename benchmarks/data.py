@@ -58,14 +58,14 @@ TIMESTAMP_FORMAT = "Posted %Y-%m-%d %H:%M"
 ABOVE = f":prefix, 1, {PATH_STEP_CHARS} * {{smaller}}(:start + n - 1, {PATH_STEPS - 1})"
 SQLITE = {
     "moment": "strftime('%Y-%m-%d %H:%M:%S.000000', :epoch + {seconds}, 'unixepoch')",
-    "iso": "strftime('%Y-%m-%dT%H:%M:%S+00:00', :epoch + {seconds}, 'unixepoch')",
+    "iso": "strftime('%Y-%m-%dT%H:%M:%SZ', :epoch + {seconds}, 'unixepoch')",
     "shown": "strftime('%Y-%m-%d %H:%M', :epoch + {seconds}, 'unixepoch')",
     "path": f"substr({ABOVE.format(smaller='min')}) || path_step(:first + :start + n)",
     "larger": "max",
 }
 MYSQL = {
     "moment": "FROM_UNIXTIME(:epoch + {seconds})",
-    "iso": "DATE_FORMAT(FROM_UNIXTIME(:epoch + {seconds}), '%Y-%m-%dT%H:%i:%s+00:00')",
+    "iso": "DATE_FORMAT(FROM_UNIXTIME(:epoch + {seconds}), '%Y-%m-%dT%H:%i:%sZ')",
     "shown": "DATE_FORMAT(FROM_UNIXTIME(:epoch + {seconds}), '%Y-%m-%d %H:%i')",
     "path": f"CONCAT(SUBSTR({ABOVE.format(smaller='LEAST')}), "
     f"LPAD(LOWER(CONV(:first + :start + n, 10, 36)), {PATH_STEP_CHARS}, '0'))",
@@ -162,7 +162,7 @@ def prose_rows(first_id: int, thread_id: int) -> Iterator[dict[str, object]]:
 def _head(name: str | None, mark: str) -> str:
     """Return the head of a comment with ISO and SHOWN in the place of its time."""
     head = head_html(Comment(posted=FIRST_MOMENT, name=name, mark=mark))
-    return head.replace(FIRST_MOMENT.isoformat(), ISO).replace(f"{FIRST_MOMENT:%Y-%m-%d %H:%M}", SHOWN)
+    return head.replace(f"{FIRST_MOMENT:%Y-%m-%dT%H:%M:%SZ}", ISO).replace(f"{FIRST_MOMENT:%Y-%m-%d %H:%M}", SHOWN)
 
 
 def _mark(who: int) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 
 from flask import Flask, Response, current_app, request, url_for
 from werkzeug.http import quote_etag
 
 from .config import PACKAGE_DIR, SETTINGS
+from .minify import MINIFIED
 
 # What decides how pages look, beside what is in the database.
 LOOKS = ("*.html", "*.py", "*.css", "*.js", "*.svg")
@@ -45,7 +47,7 @@ def static_url(filename: str) -> str:
 
 
 def keep_static(response: Response) -> Response:
-    """Have a file of the style kept for good by those who asked for its present edition."""
+    """Have a file of the style kept for good by those who asked for its present edition, and sent to them minified."""
     if request.endpoint != "static" or response.status_code != 200:
         return response
     edition = request.args.get("v")
@@ -54,6 +56,11 @@ def keep_static(response: Response) -> Response:
         if current_app.extensions["commentsite.static"].get(name) == edition:
             response.headers["Cache-Control"] = f"public, max-age={YEAR_SECONDS}, immutable"
             response.direct_passthrough = False
+            minify = MINIFIED.get(Path(name).suffix)
+            if minify:
+                response.set_data(minify(response.get_data(as_text=True)))
+                response.set_etag(edition)  # for it is not the file
+                del response.headers["Accept-Ranges"]
             request.environ[SHARED] = None, None
     return response
 

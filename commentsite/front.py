@@ -22,7 +22,8 @@ from .freshness import SHARED
 from .versions import State, Versions, versions_of
 
 OURS = "commentsite-"  # what the names of our cookies have in them
-GZIP_LEVEL = 6
+GZIP_LEVEL, LARGE_GZIP_LEVEL = 8, 6
+LEAST_LARGE_BYTES = 64 * 1024  # from there on a text made for it keeps the higher level busy for half a second
 LEAST_GZIP_BYTES = 512
 NOT_KEPT = frozenset({"content-length", "vary", "date", "accept-ranges"})  # true of one answer, or of one form of it
 PAGE_OVERHEAD_BYTES = 2048  # of headers, keys and the objects around them
@@ -51,7 +52,8 @@ class Page:
     @cached_property
     def compressed(self) -> tuple[Headers, bytes]:
         """Headers and body for those who take gzip, made for the first of them."""
-        body = gzip.compress(self.body, GZIP_LEVEL, mtime=0)
+        level = GZIP_LEVEL if len(self.body) < LEAST_LARGE_BYTES else LARGE_GZIP_LEVEL
+        body = gzip.compress(self.body, level, mtime=0)
         return [*self.common, ("Content-Encoding", "gzip"), ("Content-Length", str(len(body)))], body
 
     def answer(self, environ: Environ, start: Start) -> Iterable[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 from time import sleep
 from typing import Any
 
@@ -17,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from commentsite import versions
 from commentsite.comments import operations
-from commentsite.front import Front, takes_gzip
+from commentsite.front import LEAST_LARGE_BYTES, Front, Page, takes_gzip
 from tests.databases import run_sql
 from tests.factories import make_comment
 
@@ -135,6 +136,13 @@ def test_head_agrees_with_get(reader: FlaskClient, path: str, headers: dict[str,
     head, got = reader.head(path, headers=headers), reader.get(path, headers=headers, buffered=True)
     assert (head.status_code, head.data) == (got.status_code, b"")
     assert {**head.headers} == {**got.headers}
+
+
+@pytest.mark.parametrize(("size", "level"), [(LEAST_LARGE_BYTES - 1, 8), (LEAST_LARGE_BYTES, 6)])
+def test_front_takes_less_time_to_compress_what_is_large(size: int, level: int) -> None:
+    body = Random(1).randbytes(size).translate(b"ab" * 128)  # noqa: S311 - higher levels search it for long
+    page = Page([("ETag", 'W/"x"')], body, None, None)
+    assert page.compressed[1] == gzip.compress(body, level, mtime=0)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,18 @@ RULES = "1"
 
 HUES = 12
 MARK = re.compile("[0-9a-f]{16}")
+DOT = "M2 2h1"
+# Where the bars of a row begin and how long they are, by the bits of its left half and middle; the rest mirrors it.
+BARS = (
+    (),
+    ((2, 1),),
+    ((1, 1), (3, 1)),
+    ((1, 3),),
+    ((0, 1), (4, 1)),
+    ((0, 1), (2, 1), (4, 1)),
+    ((0, 2), (3, 2)),
+    ((0, 5),),
+)
 
 
 @dataclass(frozen=True)
@@ -70,16 +82,22 @@ def time_html(moment: datetime, *, is_bare: bool = False) -> Markup:
 
     A bare one leaves out the words that the pattern begins with: it stands after others.
     """
-    zone = ZoneInfo(current_app.config["TIMEZONE"])
-    pattern = current_app.config["TIMESTAMP_FORMAT"]
+    settings = current_app.config
+    zone = ZoneInfo(settings["TIMEZONE"])
+    pattern, has_zone = _written(settings["TIMESTAMP_FORMAT"], is_bare)
+    iso = moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds")
+    shown = escape(format_timestamp(moment, zone, pattern))
+    label = "" if has_zone else f" {escape(zone_label(moment, zone))}"
+    # Joined, and not by Markup.format, which takes ten times as long: each post waits for this.
+    return Markup(f'<time datetime="{iso}Z">{shown}</time>{label}')  # noqa: S704
+
+
+@lru_cache
+def _written(pattern: str, is_bare: bool) -> tuple[str, bool]:
+    """Return `pattern`, without the words that it begins with if it `is_bare`, and whether it writes the zone."""
     if is_bare:
         pattern = re.sub(r"^[^%]+(?=%)", "", pattern)
-    iso = moment.astimezone(timezone.utc).isoformat(timespec="seconds")
-    # Joined, and not by Markup.format, which takes ten times as long: each post waits for this.
-    element = Markup(f'<time datetime="{iso}">{escape(format_timestamp(moment, zone, pattern))}</time>')  # noqa: S704
-    if re.search(r"%[-_0^#]?[zZ]", pattern.replace("%%", "")):
-        return element
-    return element + Markup(f' <span class="zone">{escape(zone_label(moment, zone))}</span>')  # noqa: S704
+    return pattern, bool(re.search(r"%[-_0^#]?[zZ]", pattern.replace("%%", "")))
 
 
 @lru_cache(maxsize=1024)
@@ -89,28 +107,17 @@ def mark_svg(mark: str | None) -> Markup:
     15 bits of the mark say which cells of five rows are drawn, 16 others the colour. What is no mark has a dot.
     """
     if mark is None or not MARK.fullmatch(mark):
-        return _mark_element("none", "M2 2h0")
+        return _mark_element("none", DOT)
     cells = int(mark[4:8], 16)
-    halves = [f"{cells >> 3 * row & 7:03b}" for row in range(5)]
-    return _mark_element(str(int(mark[:4], 16) % HUES), _strokes([half + half[1::-1] for half in halves]) or "M2 2h0")
+    return _mark_element(str(int(mark[:4], 16) % HUES), _bars(cells) or DOT)
 
 
 def _mark_element(hue: str, path: str) -> Markup:
-    return Markup(
-        '<svg class="mark mark-{}" viewBox="-1.5 -1.5 7 7" aria-hidden="true" focusable="false"><path d="{}"/></svg>'
-    ).format(hue, path)
-
-
-def _strokes(rows: list[str]) -> str:
-    """Return the path of the cells that are 1: a stroke along each row and column of them, a dot where one is alone."""
-    across = [(y, run.start(), run.end()) for y, row in enumerate(rows) for run in re.finditer("1+", row)]
-    down = [
-        (x, run.start(), run.end())
-        for x, column in enumerate(zip(*rows, strict=True))
-        for run in re.finditer("1+", "".join(column))
-    ]
-    joined = {(x, y) for x, start, end in down if end - start > 1 for y in range(start, end)}
-    return "".join(
-        [f"M{start} {y}h{end - start - 1}" for y, start, end in across if end - start > 1 or (start, y) not in joined]
-        + [f"M{x} {start}v{end - start - 1}" for x, start, end in down if end - start > 1]
+    return Markup(  # noqa: S704 - digits, and letters of ours
+        f'<svg class="mark mark-{hue}" viewBox="-1 -1.5 7 7" aria-hidden="true"><path d="{path}"/></svg>'
     )
+
+
+def _bars(cells: int) -> str:
+    """Return the path of the cells that are 1: a bar for each run of them in a row, as wide as the rows are apart."""
+    return "".join(f"M{x} {y}h{length}" for y in range(5) for x, length in BARS[cells >> 3 * y & 7])
