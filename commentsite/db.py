@@ -25,6 +25,7 @@ from .clock import pause, seconds_running
 from .commands import add_commands
 from .config import MIGRATIONS_DIR
 from .hosts import hosts_in, use_hosts
+from .pool import ask_the_idle, end_transactions
 
 if TYPE_CHECKING:
     from flask_migrate import Migrate
@@ -139,7 +140,10 @@ def _wire_migrate(app: Flask) -> Any:
 
 
 def engine_options(url: URL, *, answer_seconds: int | None = MYSQL_ANSWER_SECONDS) -> dict[str, Any]:
-    """Return what `create_engine` is to be given for `url`; `answer_seconds` bounds a statement on MySQL (None: no)."""
+    """Return what `create_engine` is to be given for `url`; `answer_seconds` bounds a statement on MySQL (None: no).
+
+    The engine is then for `prepare_engine`: by itself it does not end what was not committed.
+    """
     if url.get_backend_name() == "sqlite":
         return {"hide_parameters": True, "connect_args": {"timeout": SQLITE_WAIT_SECONDS}}
     begin = f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {MYSQL_LOCK_SECONDS}"
@@ -148,7 +152,9 @@ def engine_options(url: URL, *, answer_seconds: int | None = MYSQL_ANSWER_SECOND
         begin += ", wsrep_sync_wait = 1"
     return {
         "hide_parameters": True,  # what people write is not for the log
-        "pool_pre_ping": True,
+        # One of several that hangs is to be left by whoever comes first; else pool.py asks, less often.
+        "pool_pre_ping": hosts_in(url) is not None,
+        "pool_reset_on_return": None,  # pool.py does it
         "pool_recycle": MYSQL_RECYCLE_SECONDS,
         "connect_args": {
             "charset": "utf8mb4",
@@ -179,8 +185,11 @@ def prepare_engine(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    else:
-        use_hosts(engine)
+        return
+    use_hosts(engine)
+    end_transactions(engine)
+    if hosts_in(engine.url) is None:
+        ask_the_idle(engine)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SessionInterface
@@ -111,20 +111,22 @@ def submitted_form() -> Mapping[str, str]:
     Raises WrongContentType for a body that is not a form, RequestEntityTooLarge for one over the limit,
     InvalidInput for one that is not UTF-8.
     """
-    if request.mimetype not in FORM_TYPES:
+    mimetype = request.mimetype
+    if mimetype not in FORM_TYPES:
         raise WrongContentType("This address takes what its form sends: the fields of a form, not a file or JSON.")
-    body = request.get_data()  # kept by werkzeug, so that `request.form` can still be read
+    body = request.get_data()  # kept by werkzeug, so that it can be read again
     if len(body) >= current_app.config["MAX_CONTENT_LENGTH"] and request.content_length != len(body):
         raise RequestEntityTooLarge  # a body sent in chunks is cut at the limit without a word
-    if request.mimetype == "application/x-www-form-urlencoded":
-        body = unquote_to_bytes(body)
     try:
-        body.decode("utf-8")
+        text = body.decode("utf-8")
+        if mimetype == "multipart/form-data":
+            return request.form.to_dict()
+        # Not by `request.form`, which leaves out what is not UTF-8: to find that, it would all be decoded twice.
+        return dict(reversed(parse_qsl(text, keep_blank_values=True, errors="strict")))
     except UnicodeDecodeError:
         raise InvalidInput(
             {"content": "Some characters did not arrive as UTF-8 text. Check the text below and send it again."}
         ) from None
-    return request.form.to_dict()
 
 
 def signer(purpose: str) -> URLSafeTimedSerializer:
@@ -159,8 +161,13 @@ def client_address() -> str:
 
     Trusts as many `X-Forwarded-For` hops as PROXY_HOPS says, and no header where it says 0.
     """
+    return _address(request.remote_addr or "")
+
+
+@lru_cache(maxsize=128)
+def _address(text: str) -> str:
     try:
-        address = ip_address(request.remote_addr or "")
+        address = ip_address(text)
     except ValueError:
         return ""
     if isinstance(address, IPv6Address):
@@ -172,4 +179,4 @@ def client_address() -> str:
 
 def sender_mark() -> str:
     """Return what tells the sender of this request from others, until one of both changes: address and browser."""
-    return f"{client_address()} {request.user_agent.string}"
+    return f"{client_address()} {request.headers.get('User-Agent', '')}"

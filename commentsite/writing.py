@@ -20,6 +20,7 @@ from sqlalchemy.sql import ClauseElement
 
 from .db import NotWritten, begin_writing, db, is_passing
 from .driver import in_words, translated
+from .pool import note_committed
 
 logger = logging.getLogger(__name__)
 
@@ -145,6 +146,7 @@ def transaction(engine: Engine) -> Iterator[Run]:
                 begin_writing(connection.driver_connection)  # on MySQL, the first statement begins one
             yield run
             connection.commit()
+            note_committed(connection)
     except dialect.loaded_dbapi.Error as error:
         raise translated(engine, None, error, connection) from error
     finally:

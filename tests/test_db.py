@@ -71,9 +71,11 @@ def test_mysql_is_strict_and_in_utc(app: Flask) -> None:
 
 
 def test_mysql_options_fit_a_host_that_cuts_idle_connections() -> None:
-    options = engine_options(make_url("mysql+pymysql://u@h/d"))
-    assert options["pool_pre_ping"]
-    assert options["pool_recycle"] < 300
+    assert engine_options(make_url("mysql+pymysql://u@h/d"))["pool_recycle"] < 300
+
+
+def test_hosts_of_a_cluster_are_asked_each_time() -> None:
+    assert engine_options(make_url("mysql+pymysql://u@h/d?hosts=h:1,i:1"))["pool_pre_ping"]
 
 
 @pytest.mark.only_on("mysql")

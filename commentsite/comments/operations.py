@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ def post_comment(draft: CommentDraft, *, thread_key: str, sender: str, secret: s
     what is already there is returned and nothing is stored. Raises ThreadClosed, and InvalidInput
     where what it replies to is not in this thread or was deleted.
     """
-    words = asdict(draft)
+    words = dict(vars(draft))
     parts = (sender, thread_key, *(str(word or "") for word in words.values()))
     parent_id = words.pop("parent_id")
     words["mark"] = mark(secret, sender=sender, email=draft.email)
@@ -137,17 +137,19 @@ def _store(session: scoped_session[Session], post: _Post) -> tree.Stored:
 
 def _root(post: _Post) -> tree.Root:
     """Return a comment as it is stored with others. Its head is made now, and again where the time comes out other."""
-    made: dict[datetime, Comment] = {}
+    heads: dict[datetime, str] = {}
+    writer = {name: post.words[name] for name in ("name", "website", "mark")}
 
     def timed(posted: datetime) -> Mapping[str, Any]:
         shown = articles.time_shown(posted)
-        if shown not in made:
-            made[shown] = post.comment(posted)
-        return {name: getattr(made[shown], name) for name in HTML}
+        if shown not in heads:
+            heads[shown] = articles.head_html(Comment(**writer, posted=posted))
+        return {"head_html": heads[shown]}
 
     timed(utc_now())
-    columns = {**post.words, "post_key": post.keys[0], "post_key_shifted": post.keys[1]}
-    return tree.Root(post.thread_key, columns, timed)
+    plain, shifted = post.keys
+    html = {"content_html": post.rendered.html, "renderer": post.rendered.renderer, "look": articles.look()}
+    return tree.Root(post.thread_key, {**post.words, "post_key": plain, "post_key_shifted": shifted, **html}, timed)
 
 
 def edit_comment(draft: EditDraft, comment_id: int, *, window_minutes: int) -> Comment:

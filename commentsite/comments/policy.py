@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 from ..errors import UNPRINTABLE
 from .models import MARK_CHARS, MAX_KEY_CHARS, PATH_STEP_CHARS, PATH_STEPS, POST_KEY_CHARS
@@ -163,6 +164,7 @@ def post_keys(secret: str, parts: Sequence[str], now: datetime) -> tuple[str, st
     return plain_key, shifted_key
 
 
+@lru_cache(maxsize=64)  # the most of them are empty or like those of the post before
 def _digest(part: str) -> bytes:
     # Each part goes in by its own digest, so that no text can move the border between two parts.
     return hashlib.sha256(part.encode("utf-8", "surrogatepass")).digest()

@@ -15,6 +15,7 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from commentsite.comments import markdown
 from commentsite.comments.markdown import markdown_html
 from commentsite.comments.markup import rendered
 from commentsite.errors import UNPRINTABLE
@@ -182,6 +183,29 @@ SIGNS = st.sampled_from("ab1 \n\t[](){}<>!*_`~#>-+=.,:;/\\&'\"@|\u200f\u05d0")
 def test_any_text_comes_out_safe(text: str) -> None:
     html = markdown_html(text, with_images=True, with_colours=True)
     assert html is None or faults(html) == []
+
+
+# What a line of prose may have in it, and what it may not.
+NEAR_PROSE = [
+    "a", "ß", "א", "\u0301", "\u3164", "1", " ", "  ", "\n", "\n\n", "\t", "\xa0", ".", ":", "-", "+", "=", "#", "~~",
+    "!", "(", '"', "'", "“", "|", "%", "😀", "\n---", "\n1. ", "\n- ", "\n> ", " http://a", " www.a", "*a*", " _a_ ",
+    "`a`", "[a](mailto:b@c.d)", "<b>", "&lt;", "\\.",
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=600, derandomize=True)
+@given(st.lists(st.sampled_from(NEAR_PROSE), max_size=3).map(lambda pieces: "a".join(["", *pieces])))
+def test_prose_comes_out_as_it_would_of_the_parser(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(markdown, "_is_prose", lambda _text: False)
+        parsed = markdown_html(text, with_images=True, with_colours=True)
+    assert markdown_html(text, with_images=True, with_colours=True) == parsed
+
+
+@pytest.mark.parametrize("text", ["a", "A “b”, c.\nd - e\n\n\n'f'! (1) 2: 3; #4", "ㅤ a", "é\n\n(א" * 20])
+def test_prose_is_not_parsed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(markdown, "_parser")
+    assert markdown_html(text, with_images=True, with_colours=True)
 
 
 PIECES = [
