@@ -61,7 +61,9 @@ def _note_idle(_connection: object, record: ConnectionPoolEntry) -> None:
 
 def _is_quiet(connection: Any) -> bool:
     """Say whether the server has sent nothing, as it does, or the system for it, when it closes a connection."""
+    # PyMySQL gives its socket to nobody. Where it is not found, it is closed or has a number that `select` does not
+    # take, the server is asked.
     try:
         return not select.select([connection._sock], [], [], 0)[0]
-    except (OSError, ValueError):  # it is closed, or has a number that `select` does not take
+    except (AttributeError, OSError, TypeError, ValueError):
         return False
