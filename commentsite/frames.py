@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from operator import itemgetter
 from typing import Any
 
-from flask import Flask, current_app, g, render_template, request
+from flask import Flask, current_app, g, has_request_context, render_template, request
 from markupsafe import Markup
 
 NONCE = secrets.token_hex(4)
@@ -54,7 +54,7 @@ def frame(template: str, fields: Sequence[str], **situation: Any) -> Frame:
     A situation is one of few, for each of them is kept. Outside of a request `g.environ` is what one would be made of.
     """
     frames: dict[Any, Frame] = current_app.extensions["commentsite.frames"]
-    is_asked = bool(request)
+    is_asked = has_request_context()
     # As Request.script_root has it.
     prefix = request.script_root if is_asked else g.environ.get("SCRIPT_NAME", "").rstrip("/")
     key = (template, prefix, *situation.items())
