@@ -10,6 +10,7 @@ from pathlib import Path
 from flask import Flask, Response, current_app, request, url_for
 from werkzeug.http import quote_etag
 
+from . import minify
 from .config import PACKAGE_DIR, SETTINGS
 from .minify import MINIFIED
 
@@ -34,11 +35,14 @@ def init_app(app: Flask) -> None:
     for name in sorted(SETTINGS.keys() - NOT_SHOWN):
         digest.update(f"{name}={app.config[name]}\n".encode())
     app.extensions["commentsite.edition"] = digest.hexdigest()[:16]
-    app.extensions["commentsite.static"] = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:8] for path in (PACKAGE_DIR / "static").iterdir()
-    }
+    app.extensions["commentsite.static"] = {path.name: _edition_of(path) for path in (PACKAGE_DIR / "static").iterdir()}
     app.add_template_global(static_url)
     app.after_request(keep_static)
+
+
+def _edition_of(path: Path) -> str:
+    made_by = Path(minify.__file__).read_bytes() if path.suffix in MINIFIED else b""
+    return hashlib.sha256(path.read_bytes() + made_by).hexdigest()[:8]
 
 
 def static_url(filename: str) -> str:
@@ -56,9 +60,9 @@ def keep_static(response: Response) -> Response:
         if current_app.extensions["commentsite.static"].get(name) == edition:
             response.headers["Cache-Control"] = f"public, max-age={YEAR_SECONDS}, immutable"
             response.direct_passthrough = False
-            minify = MINIFIED.get(Path(name).suffix)
-            if minify:
-                response.set_data(minify(response.get_data(as_text=True)))
+            minified = MINIFIED.get(Path(name).suffix)
+            if minified:
+                response.set_data(minified(response.get_data(as_text=True)))
                 response.set_etag(edition)  # for it is not the file
                 del response.headers["Accept-Ranges"]
             request.environ[SHARED] = None, None

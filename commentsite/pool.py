@@ -1,4 +1,4 @@
-"""Connections to one MySQL host that wait in the pool: the server is not asked what is known without it.
+"""Connections to MySQL that wait in the pool: the server is not asked what is known without it.
 
 SQLAlchemy's own `pool_pre_ping` and rollback are two trips to the server each time a connection is used, where a post
 takes four.

@@ -65,8 +65,8 @@ def rows(statement: ClauseElement, values: Mapping[str, Any], *, is_packed: bool
     """Return the rows that a select finds, as the driver makes them; `values` are its parameters.
 
     The statement has to be one of few: what it is in SQL is kept. With `is_packed` the columns of each row come from
-    MySQL in one: all but the last must be free of control characters, moments are text as they are from SQLite, and a
-    text without characters is None. Raises SQLAlchemy's DBAPIError.
+    MySQL in one, if it is a single select: all but the last must be free of control characters, moments are text as
+    they are from SQLite, and a text without characters is None. Raises SQLAlchemy's DBAPIError.
     """
     engine = db.engine
     words, unpacked = _packed(statement, engine.dialect) if is_packed else (in_words(statement, engine.dialect), None)

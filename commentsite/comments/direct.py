@@ -48,7 +48,7 @@ class Direct:
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.wsgi_app = app.wsgi_app
-        self.is_our_host = lru_cache(maxsize=256)(lambda host: host_is_trusted(host, app.config["TRUSTED_HOSTS"]))
+        self.is_our_host = lru_cache(maxsize=256)(lambda host: host_is_trusted(host, app.config["TRUSTED_HOSTS"] or ()))
         self.headers = [
             ("Content-Type", "text/html; charset=utf-8"),
             ("Cache-Control", FOR_ALL),
@@ -101,7 +101,7 @@ class Direct:
             return None
         try:
             rest = path[len(THREADS) :].encode("latin-1").decode()  # PEP 3333: bytes, as characters of Latin-1
-        except UnicodeDecodeError:
+        except UnicodeError:
             return None
         key = policy.thread_key(rest)
         return key if rest and key is not None and key[1:] == rest else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -44,12 +43,12 @@ class ThreadState(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """What a list of threads shows of one; `latest` as the driver read it."""
+    """What a list of threads shows of one; `latest` as text in UTC."""
 
     id: int
     key: str
     comment_count: int
-    latest: datetime | str
+    latest: str
 
 
 # Pages are read by tables and columns, not by classes: SQLAlchemy then hands rows on as they come.
@@ -82,7 +81,7 @@ def state_of(thread: ThreadState) -> tuple[int, State]:
 def _shown(index: str, *, replies: bool = True) -> Select[Any]:
     """Return a select of what pages show of comments, by an index; a head of another look than the present is none.
 
-    Without `replies`, what only these have is not read.
+    Without `replies`, what only these have is not read. It has a type: MySQL may take what is joined to NULL for bytes.
 
     Times are read as text: making them into objects takes longer than all the rest. MariaDB 10.11 would rather walk
     from the beginning of an order than jump into its middle, so the index is forced.
@@ -92,7 +91,7 @@ def _shown(index: str, *, replies: bool = True) -> Select[Any]:
     columns = [
         comments.c.id,
         cast(comments.c.posted, String(26)).label("posted"),
-        *(column if replies else null().label(column.key) for column in of_replies),
+        *(column if replies else cast(null(), String(1)).label(column.key) for column in of_replies),
         comments.c.reply_count,
         comments.c.deleted.is_not(None).label("is_deleted"),
         case((is_of_this_look, comments.c.head_html)).label("head_html"),
