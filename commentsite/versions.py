@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from .clock import seconds_running
-from .db import MYSQL_RECYCLE_SECONDS
+from .db import MYSQL_RECYCLE_SECONDS, is_in_memory
 from .hosts import is_left, is_lost, note_lost
 
 # The version, the time of the newest comment as text (a restored backup may have a version again, but
@@ -49,7 +49,7 @@ def versions_of(engine: Engine) -> Versions | None:
     """Return what asks the database of `engine`; None for one in memory, which nobody else can ask."""
     if engine.dialect.name == "mysql":
         return MySQLVersions(engine)
-    return None if engine.url.database in (None, "", ":memory:") else SQLiteVersions(engine)
+    return None if is_in_memory(engine.url) else SQLiteVersions(engine)
 
 
 def own_connection(engine: Engine) -> Any:
