@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
-from .db import NotWritten, begin_writing, db, is_passing
+from .db import NotWritten, begin_writing, db, is_in_memory, is_passing
 from .driver import in_words, translated
 from .pool import note_committed
 
@@ -90,7 +90,7 @@ class Together(Generic[Item, Result]):
         a passing reason (see db.is_passing). Nothing is stored then, unless the answer to the commit was lost.
         """
         engine = db.engine
-        if engine.url.database in (None, "", ":memory:"):  # it has one connection, and the session uses that
+        if is_in_memory(engine.url):  # it has one connection, and the session uses that
             raise NotWritten
         queue = self._queues.setdefault(engine, _Queue())
         entry: _Entry[Item, Result] = _Entry(item)

@@ -14,7 +14,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from ..clock import utc_now
-from ..db import db
+from ..db import db, is_in_memory
 from ..errors import SiteError
 from . import backups, going_back, progress, records, scratch, turns, upgrades
 from .backup_commands import beside
@@ -219,7 +219,7 @@ def _said(verb: str) -> Iterator[None]:
 
 
 def _refuse_memory() -> None:
-    if db.engine.dialect.name == "sqlite" and db.engine.url.database in (None, "", ":memory:"):
+    if is_in_memory(db.engine.url):
         raise click.ClickException("the database is in memory; type: commentsite db upgrade")
 
 
