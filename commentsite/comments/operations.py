@@ -138,12 +138,11 @@ def _store(session: scoped_session[Session], post: _Post) -> tree.Stored:
 def _root(post: _Post) -> tree.Root:
     """Return a comment as it is stored with others. Its head is made now, and again where the time comes out other."""
     heads: dict[datetime, str] = {}
-    writer = {name: post.words[name] for name in ("name", "website", "mark")}
 
     def timed(posted: datetime) -> Mapping[str, Any]:
         shown = articles.time_shown(posted)
         if shown not in heads:
-            heads[shown] = articles.head_html(Comment(**writer, posted=posted))
+            heads[shown] = articles.head_html(Comment(**post.words, posted=posted))
         return {"head_html": heads[shown]}
 
     timed(utc_now())
