@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from commentsite.config import PREFIX, SETTINGS
+from commentsite.server import WHOLE_ANSWER_BYTES
 
 from .data import DataSet
 
@@ -123,11 +124,12 @@ class Servers:
         return self.start([str(BIN / "commentsite"), "serve", "--port", "{port}"], **environment)
 
     def app(self, kind: str, name: str, **environment: str) -> Server:
-        """Start the app of a module beside this one, by gunicorn or by waitress, which `commentsite serve` uses."""
+        """Start the app of a module beside this one, by gunicorn or by waitress set as `commentsite serve` sets it."""
         if kind == "gunicorn":
             return self.start(gunicorn(str(BIN / "gunicorn"), f"benchmarks.{name}:app"), **environment)
         command = [str(BIN / "waitress-serve"), "--host", "127.0.0.1", "--port", "{port}"]
-        return self.start([*command, "--threads", str(SERVE_THREADS), f"benchmarks.{name}:app"], **environment)
+        settings = ["--threads", str(SERVE_THREADS), "--send-bytes", str(WHOLE_ANSWER_BYTES)]
+        return self.start([*command, *settings, f"benchmarks.{name}:app"], **environment)
 
 
 def gunicorn(program: str, app: str) -> list[str]:

@@ -17,6 +17,9 @@ LOOP_SECONDS = 0.5
 FINISH_SECONDS = 10
 # Beyond this waitress refuses a body unread; up to it the app answers with a page.
 MAX_BODY_BYTES = 1024 * 1024
+# Up to this much of an answer is sent in one piece by the loop. By itself waitress has each thread send the header and
+# then the body: both times the thread gives up the interpreter and has to wait until it gets it again.
+WHOLE_ANSWER_BYTES = 64 * 1024
 
 
 class Server:
@@ -36,6 +39,8 @@ class Server:
             # Which forwarding headers to believe is decided in one place, by PROXY_HOPS.
             clear_untrusted_proxy_headers=False,
         )
+        for listener in self._of_type(BaseWSGIServer):
+            listener.adj.send_bytes = WHOLE_ANSWER_BYTES  # as an argument it draws a warning that it may go some day
 
     @property
     def port(self) -> int:

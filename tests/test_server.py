@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
+from waitress.channel import HTTPChannel
 
 from commentsite.cli import cli
 from commentsite.server import Server
@@ -64,6 +65,21 @@ def test_server_answers_until_it_is_told_to_stop(app: Flask, number: signal.Sign
     server.run()
     visitor.join()
     assert answers == [200]
+
+
+def test_answers_are_sent_in_one_piece(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[bytes] = []
+
+    def send(channel: HTTPChannel, data: bytes, *, do_close: bool) -> int:
+        pieces.append(bytes(data))
+        return int(sent(channel, data, do_close=do_close))
+
+    sent = HTTPChannel.send
+    monkeypatch.setattr(HTTPChannel, "send", send)
+    test_server_answers_until_it_is_told_to_stop(app, signal.SIGTERM)
+    (piece,) = pieces
+    assert piece.startswith(b"HTTP/1.1 200")
+    assert b"</html>" in piece
 
 
 def test_serve_says_where_it_is_and_where_the_comments_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
