@@ -76,7 +76,7 @@ def _flat(data: DataSet) -> list[Page]:
         Page("flat, newest", "/", range(size, size - PAGE_SIZE, -1)),
         Page("flat, middle", f"/?before={before}", range(middle - 1, middle - 1 - PAGE_SIZE, -1)),
         Page("flat, oldest", f"/?after={after}", range(PAGE_SIZE + 1, 1, -1)),
-        Page("flat, permalink in the middle", f"/comments/{middle}", None),
+        Page("flat, permalink in the middle", f"/comments/{size // 4}", None),  # not on the first page among few either
     ]
 
 

@@ -25,6 +25,8 @@ SERVE_THREADS = 8  # those of `commentsite serve`
 START_SECONDS = 60
 STOP_SECONDS = 2  # gunicorn waits 30 s for a worker that it told to end while that was starting
 LOG_CHARS = 1000
+# Settings of the one who measures; the last would have Python compile whatever is not installed at each start.
+NOT_INHERITED = (PREFIX, "FLASK_", "PYTHONDONTWRITEBYTECODE")
 CACHE_SETTING = "PAGE_CACHE_MB"
 KINDS = ("gunicorn", "serve")
 
@@ -43,7 +45,7 @@ class Server:
         self.port = free_port()
         self.log_file = folder / "log"
         self.command = " ".join(command)
-        own = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "FLASK_"))}
+        own = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
         self.started = time.perf_counter()
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask
 
-from . import comments, config, db, errors, frames, freshness, front, health, schema, security, transfer
+from . import comments, compiled, config, db, errors, frames, freshness, front, health, schema, security, transfer
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -22,7 +22,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     settings = config.load(overrides)
     app = Flask(__name__, instance_path=str(settings["DATA_DIR"]))
     app.config.from_mapping(settings)
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_options = {**compiled.OPTIONS, "bytecode_cache": compiled.CompiledTemplates(compiled.OPTIONS)}
 
     db.init_app(app)
     errors.init_app(app)
