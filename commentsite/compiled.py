@@ -1,6 +1,6 @@
 """Templates as they are once compiled, kept from one start to the next.
 
-To compile the templates of a page takes a tenth of a second, and each process had to before its first page.
+To compile the templates of a page takes nearly a tenth of a second, and each process had to before its first page.
 """
 
 from __future__ import annotations
