@@ -22,6 +22,21 @@ MAX_BODY_BYTES = 1024 * 1024
 WHOLE_ANSWER_BYTES = 64 * 1024
 
 
+class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+    """A connection of a visitor, on which an answer that waits to be sent in one piece is sent once and soon."""
+
+    def service(self) -> None:
+        """Answer one request. Its answer does not wait for those that came with it."""
+        super().service()
+        if self.requests and self.total_outbufs_len:
+            self._flush_exception(self._flush_some, do_close=False)
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        # The loop does not ask for the lock where no request is left, and would send again what a thread just sends.
+        with self.outbuf_lock:
+            return bool(super()._flush_some(do_close))
+
+
 class Server:
     """A server listening on `host` and `port`. Raises OSError where it cannot."""
 
@@ -40,6 +55,7 @@ class Server:
             clear_untrusted_proxy_headers=False,
         )
         for listener in self._of_type(BaseWSGIServer):
+            listener.channel_class = Channel
             listener.adj.send_bytes = WHOLE_ANSWER_BYTES  # as an argument it draws a warning that it may go some day
 
     @property

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -26,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where Python keeps what it compiles of this package."""
     monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    folder = Path(compiled.CompiledTemplates({}).directory)
+    folder = compiled.CompiledTemplates({}).folder
     assert tmp_path in folder.parents
     folder.mkdir(parents=True)
     return folder
@@ -98,5 +101,26 @@ def test_page_is_made_where_nothing_can_be_written(folder: Path) -> None:
 
 def test_nothing_is_written_where_python_is_told_not_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert environment("here").get_template("page").render() == "here"
+    assert not list(folder.iterdir())
+
+
+def test_every_user_can_read_what_is_kept(folder: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        environment("here").get_template("page")
+    finally:
+        os.umask(before)
+    (kept,) = folder.iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o644
+
+
+def test_page_is_made_where_there_is_no_room(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_half(path: Path, data: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write_half)
     assert environment("here").get_template("page").render() == "here"
     assert not list(folder.iterdir())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -80,6 +83,51 @@ def test_answers_are_sent_in_one_piece(app: Flask, monkeypatch: pytest.MonkeyPat
     (piece,) = pieces
     assert piece.startswith(b"HTTP/1.1 200")
     assert b"</html>" in piece
+
+
+def test_answer_does_not_wait_for_the_request_that_came_with_it() -> None:
+    page, has_answer = b"x" * 20_000, threading.Event()
+    answers: list[bytes] = []
+
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/second":
+            has_answer.wait(5)
+        start("200 OK", [("Content-Length", str(len(page)))])
+        return [page]
+
+    def visit() -> None:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=4) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /second HTTP/1.1\r\nHost: x\r\n\r\n")
+            try:
+                for _ in range(2):
+                    answer = HTTPResponse(connection)
+                    answer.begin()
+                    answers.append(answer.read())
+                    has_answer.set()
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    server = Server(app, "127.0.0.1", 0, 2)  # type: ignore[arg-type]
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    server.run()
+    visitor.join()
+    assert answers == [page, page]
+
+
+def test_one_thread_at_a_time_sends_on_a_connection(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two would both send what is there: an answer came twice where a form that expects "100 Continue" was behind it.
+    locked: list[bool] = []
+
+    def send(channel: HTTPChannel, data: bytes, *, do_close: bool) -> int:
+        locked.append(channel.outbuf_lock._is_owned())
+        return int(sent(channel, data, do_close=do_close))
+
+    sent = HTTPChannel.send
+    monkeypatch.setattr(HTTPChannel, "send", send)
+    test_server_answers_until_it_is_told_to_stop(app, signal.SIGTERM)
+    assert locked
+    assert all(locked)
 
 
 def test_serve_says_where_it_is_and_where_the_comments_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
