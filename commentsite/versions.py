@@ -28,11 +28,9 @@ State = tuple[int, object, str | None]
 
 STATE = "SELECT version, latest, (SELECT version_num FROM alembic_version) FROM threads WHERE id = "
 
-# In one column: PyMySQL takes as long for each as MySQL does for all.
-STATES = (
-    "SELECT CONCAT_WS(' ', id, version, COALESCE((SELECT version_num FROM alembic_version), '-'), latest) "
-    "FROM threads WHERE id IN"
-)
+# In one column: PyMySQL takes as long for each as MySQL does for all. The revision is joined because a subquery for it
+# takes MySQL a sixth longer.
+STATES = "SELECT CONCAT_WS(' ', id, version, version_num, latest) FROM threads, alembic_version WHERE id IN"
 
 LOCK_SECONDS = 1.0
 AWAY_SECONDS = 1.0
