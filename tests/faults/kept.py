@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ from tests.servers.conftest import bare_settings
 
 from .disks import Disk, NoDisk
 
+logger = logging.getLogger(__name__)
+
+NO_SPACE_TO_ROLL_BACK = "InnoDB: Error (Out of disk space) in rollback."
 DISK_MB = {"sqlite": 256, "mysql": 512}
 
 
@@ -48,7 +52,11 @@ class OnDisk:
         raise NotImplementedError
 
     def start(self) -> None:
-        """Have it answer again after the disk was away."""
+        """Have it answer again after the disk was away, or too full for it; nothing changes where it does."""
+
+    def gave_up(self) -> bool:
+        """Say whether it ended itself because the disk is full. Raises AssertionError if for another reason."""
+        return False
 
     def kill(self) -> None:
         """End it without a word."""
@@ -92,6 +100,15 @@ class MariaDBOnDisk(OnDisk):
     def start(self) -> None:
         if self.server.process is None:
             self.server.start()
+
+    def gave_up(self) -> bool:
+        """Say so after InnoDB found no space to undo the first of several posts, and ended the server for that."""
+        if self.server.process is None or self.server.process.poll() is None:
+            return False
+        assert NO_SPACE_TO_ROLL_BACK in (self.server.folder / "log").read_text()
+        logger.info("MariaDB ended itself: it had no space to roll back")
+        self.kill()
+        return True
 
     def kill(self) -> None:
         self.server.stop(signal.SIGKILL)
