@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import shutil
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from sqlalchemy.engine import URL
@@ -52,7 +53,7 @@ class OnDisk:
         raise NotImplementedError
 
     def start(self) -> None:
-        """Have it answer again after the disk was away, or too full for it; nothing changes where it does."""
+        """Have it answer again after the disk was away or it gave up; nothing changes where it does."""
 
     def gave_up(self) -> bool:
         """Say whether it ended itself because the disk is full. Raises AssertionError if for another reason."""
@@ -77,8 +78,13 @@ class SQLiteWithoutWAL(OnDisk):
         return URL.create("sqlite", database=path, query={"vfs": "unix-dotfile", "uri": "true"})
 
     def start(self) -> None:
+        file = self.disk.folder / "comments.db"
         # This way of locking is by a folder, which outlives who was killed.
-        shutil.rmtree(self.disk.folder / "comments.db.lock", ignore_errors=True)
+        shutil.rmtree(f"{file}.lock", ignore_errors=True)
+        # SQLite 3.40 takes its own lock of this kind for a writer's, and so leaves a journal that is to be rolled back.
+        # By locks of the system, which network file systems have, it rolls back; and nobody else is here now.
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()
 
 
 class MariaDBOnDisk(OnDisk):
@@ -98,16 +104,17 @@ class MariaDBOnDisk(OnDisk):
         return self.server.make_database("comments")
 
     def start(self) -> None:
+        if self.gave_up():
+            logger.info("MariaDB ended itself: it had no space to roll back")
+            self.kill()
         if self.server.process is None:
             self.server.start()
 
     def gave_up(self) -> bool:
-        """Say so after InnoDB found no space to undo the first of several posts, and ended the server for that."""
+        """Say so where InnoDB found no space to roll back, for which it ends the server."""
         if self.server.process is None or self.server.process.poll() is None:
             return False
         assert NO_SPACE_TO_ROLL_BACK in (self.server.folder / "log").read_text()
-        logger.info("MariaDB ended itself: it had no space to roll back")
-        self.kill()
         return True
 
     def kill(self) -> None:
